@@ -1,0 +1,109 @@
+# make demo       train the bundled digits set      make test            every test and rule
+# make            library and command               make prop_minmax     one file of tests/
+# make install    PREFIX, DESTDIR                   make MODE=tsan test  thread sanitizer (asan: the other two)
+# make bench      benchmarks                        make deps            install what is missing
+
+VERSION   := 0.1.0
+SOVERSION := 0
+MODE      ?= release
+PREFIX    ?= /usr/local
+O         := build/$(if $(filter-out cc,$(CC)),$(CC)-)$(MODE)
+
+CFLAGS.release := -O3 -g
+CFLAGS.debug   := -O0 -g3
+CFLAGS.asan    := -O1 -g3 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS.tsan    := -O1 -g3 -fsanitize=thread
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wcast-qual -Wwrite-strings -Wundef -Wvla \
+        -Wstrict-prototypes -Wmissing-prototypes -Wdouble-promotion -Werror
+PKGS := openblas hwloc jansson zlib
+pkg   = $(shell pkg-config $(1) $(2))
+STD  := -std=c11 -ffp-contract=off -pthread -D_GNU_SOURCE -Iinclude -Isrc -DCREW_VERSION='"$(VERSION)"' \
+        -DCREW_DATADIR='"$(PREFIX)/share/crew/datasets"'
+ALL_CFLAGS = $(STD) -fPIC -fvisibility=hidden $(WARN) $(CFLAGS.$(MODE)) $(CFLAGS) $(call pkg,--cflags,$(PKGS))
+LIBS       = $(call pkg,--libs,$(PKGS)) -lm -pthread
+LINK       = $(CC) $(ALL_CFLAGS) $(LDFLAGS)
+
+LIB   := $(patsubst %.c,$O/%.o,$(filter-out src/cli/%,$(wildcard src/*/*.c)))
+CLI   := $(patsubst %.c,$O/%.o,$(wildcard src/cli/*.c))
+TESTS := $(sort $(basename $(notdir $(wildcard tests/unit_*.c tests/prop_*.c tests/stress_*.c))))
+CLIS  := $(sort $(basename $(notdir $(wildcard tests/cli_*.sh))))
+BENCH := $(sort $(basename $(notdir $(wildcard bench/bench_*.c))))
+
+.PHONY: all demo test deps testdeps layers bench install clean $(TESTS) $(CLIS) $(BENCH)
+.SECONDARY:
+
+all: $O/crew $O/libcrew.so.$(SOVERSION)
+
+demo: deps
+	@$(MAKE) --no-print-directory -s all
+	$O/crew train --data digits --epochs 60
+
+test: testdeps
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(TESTS:%=$O/tests/%)
+	@tests/layers.sh
+	@tests/run.sh $O $(TESTS) $(CLIS)
+
+deps:
+	@.ci/deps build
+
+testdeps:
+	@.ci/deps test
+
+$O/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$O/libcrew.a: $(LIB)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$O/libcrew.so.$(SOVERSION): $(LIB)
+	$(LINK) -shared -Wl,-soname,$(@F) $^ $(LIBS) -o $@
+
+$O/crew: $(CLI) $O/libcrew.a
+	$(LINK) $^ $(LIBS) -o $@
+
+$O/tests/%: $O/tests/%.o $O/libcrew.a
+	$(LINK) $^ $(LIBS) $(call pkg,--libs,cmocka) -o $@
+
+$O/bench/%: $O/bench/%.o $O/libcrew.a
+	$(LINK) -fopenmp $^ $(LIBS) -o $@
+
+$O/bench/%.o: CFLAGS += -fopenmp
+
+$(TESTS): %: $O/tests/%
+	@tests/run.sh $O $@
+
+$(CLIS): %: all
+	@tests/run.sh $O $@
+
+$(BENCH): %: $O/bench/%
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $<
+
+bench: $(BENCH)
+
+layers:
+	tests/layers.sh
+
+install: all
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include/crew share/crew/datasets \
+	  share/man/man1 share/bash-completion/completions share/doc/crew)
+	install -m 755 $O/crew $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $O/libcrew.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $O/libcrew.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/
+	ln -sf libcrew.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libcrew.so
+	install -m 644 include/crew/*.h $(DESTDIR)$(PREFIX)/include/crew/
+	install -m 644 datasets/*.gz datasets/README.md $(DESTDIR)$(PREFIX)/share/crew/datasets/
+	install -m 755 datasets/fetch.sh $(DESTDIR)$(PREFIX)/share/crew/datasets/
+	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/crew/
+	$O/crew help --man >$(DESTDIR)$(PREFIX)/share/man/man1/crew.1
+	$O/crew help --completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/crew
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: crew' 'Version: $(VERSION)' \
+	  'Description: train models on cores that are not equal' 'Cflags: -I$${prefix}/include' \
+	  'Libs: -L$${prefix}/lib -lcrew' 'Requires.private: $(PKGS)' 'Libs.private: -lm -pthread' \
+	  >$(DESTDIR)$(PREFIX)/lib/pkgconfig/crew.pc
+
+clean:
+	rm -rf build
+
+-include $(LIB:.o=.d) $(CLI:.o=.d) $(wildcard $O/tests/*.d $O/bench/*.d)

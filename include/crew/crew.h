@@ -1,0 +1,188 @@
+/** @file crew.h
+ * Train a model on the cores of one machine that are not equal.
+ *
+ *     struct crew_config cfg;
+ *     crew_config_init(&cfg);
+ *     cfg.model = "mlp:64";
+ *     crew_trainer *t;
+ *     if (crew_trainer_create(&cfg, &data, &t, &err) == CREW_OK)
+ *         status = crew_trainer_run(t, &err);
+ *
+ * Start reading here. The library never prints, exits, installs a signal handler or changes the
+ * binding of the caller's threads. A trainer is used by one thread at a time, except for
+ * crew_trainer_request_stop(); different trainers by different threads. */
+#ifndef CREW_CREW_H
+#define CREW_CREW_H
+
+#include <crew/dataset.h>
+#include <crew/machine.h>
+#include <crew/model.h>
+#include <crew/option.h>
+#include <crew/policy.h>
+#include <crew/record.h>
+#include <crew/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** "0.1.0" */
+CREW_API const char *crew_version(void);
+
+/** What the library was built with and runs on. Constant strings. */
+struct crew_build_info {
+    const char *version, *compiler;
+    const char *hwloc;        /**< version it runs with */
+    const char *blas;         /**< "OpenBLAS 0.3.21" */
+    const char *blas_flavour; /**< "pthread", "openmp", "serial" */
+    const char *blas_core;    /**< kernel chosen for this process: "Zen", "SkylakeX" */
+    const char *blas_forced;  /**< environment variable that forces it ("OPENBLAS_CORETYPE=Haswell"), or NULL */
+    uint32_t blas_threads;    /**< its own thread setting now; trainers use 1 per worker */
+};
+CREW_API void crew_build_info(struct crew_build_info *out);
+
+/** How to train. Strings and arrays are borrowed until crew_trainer_create() returns. Set every
+ *  field by crew_config_init() first. See crew_train_options() for ranges and defaults. */
+struct crew_config {
+    size_t struct_size;    /**< set by crew_config_init(), so an old caller can meet a new library */
+    const char *model;     /**< "softmax", "mlp:512,256" */
+    const char *policy;    /**< "ata-empirical:eta=0.25"; see crew_policy_at() */
+    const struct crew_policy_ops *policy_ops; /**< a policy of your own, instead; NULL: by name */
+    const char *cores;     /**< see struct crew_machine_request */
+    bool smt;
+    const char *bind;      /**< "prefer", "strict", "none" */
+    uint32_t workers;      /**< 0: one per slot of `cores` */
+    const char *emulate;   /**< slow cores on real threads: "0:1x 1:4x", or NULL */
+    const char *times;     /**< known mean seconds per task, "1,2,3.5", or NULL */
+    uint32_t batch_tasks;  /**< B, gradients a round */
+    uint32_t task_rows;    /**< rows a task */
+    uint64_t epochs;       /**< 0: no limit but rounds or time */
+    uint64_t rounds;       /**< 0: no limit but epochs or time */
+    double time_limit_s;   /**< 0: none */
+    const char *optimizer; /**< "adam", "sgd:nesterov=yes", "adamw:weight-decay=0.01" */
+    double lr;             /**< learning rate, > 0; 0: not given, the optimiser's default */
+    double momentum;       /**< of sgd */
+    double clip;           /**< largest norm of the gradient, 0: unlimited */
+    const char *schedule;  /**< "constant", "step:every=10,factor=0.5", "cosine:warmup=0.05" */
+    const char *keep;      /**< "last", "best": parameters of the epoch with the best validation accuracy */
+    uint64_t seed;         /**< fixes data order and initial weights on every machine */
+    /** Called after every round and epoch on the coordinator's thread, which waits for it; a false return
+     *  stops as crew_trainer_request_stop() does. NULL: not called. */
+    bool (*on_round)(void *user, const struct crew_record *record);
+    bool (*on_epoch)(void *user, const struct crew_epoch_record *record);
+    void *user;
+};
+
+/** The table behind struct crew_config: command line, config files, help. */
+CREW_API const struct crew_option *crew_train_options(void);
+CREW_API void crew_config_init(struct crew_config *cfg);
+
+/** Optimisers by name for help: NULL past the end. */
+struct crew_entry {
+    const char *name, *summary;
+    const struct crew_option *settings; /**< or NULL */
+};
+CREW_API const struct crew_entry *crew_optimizer_at(size_t i);
+CREW_API const struct crew_entry *crew_schedule_at(size_t i);
+
+/** Read a list of positive numbers: "1,2,3.5", "@FILE" or "@-" (standard input) with commas or white space
+ *  between them. *out is the caller's, release with crew_times_free(). CREW_EINVAL names the
+ *  offending item, CREW_EINPUT the file. */
+CREW_CHECKED CREW_API crew_status crew_times_read(const char *spec, double **out, size_t *n,
+                                                  struct crew_error *err);
+CREW_API void crew_times_free(double *times);
+
+/** Could this file be written? Found out by creating and removing one beside it. CREW_EOUTPUT; also when it
+ *  exists and `replace` is false. */
+CREW_CHECKED CREW_API crew_status crew_output_check(const char *path, bool replace,
+                                                    struct crew_error *err);
+
+/* ---- Models: a network with its parameters, ready to be asked ---------------------------------- */
+
+/** A model, its parameters and all that is needed to run it: scaling, class names, shape. Immutable;
+ *  any number of threads may read it. */
+typedef struct crew_network crew_network;
+
+struct crew_network_info {
+    const char *model;          /**< "mlp:64" */
+    struct crew_model_shape shape;
+    uint32_t features;
+    const char *const *class_names; /**< [classes], or NULL: "0", "1", ... */
+    struct crew_scaler scaler;  /**< borrowed */
+    size_t n_params;
+    const float *params;        /**< [n_params] */
+};
+
+/** Read FILE.safetensors as written by crew_trainer_save(). CREW_EINPUT, CREW_EFORMAT. */
+CREW_CHECKED CREW_API crew_status crew_network_load(const char *path, crew_network **out,
+                                                    struct crew_error *err);
+CREW_API void crew_network_info(const crew_network *net, struct crew_network_info *out);
+/** Class probabilities [rows][classes] of x [rows][features], already scaled as the network expects
+ *  (crew_data_open_for() does). CREW_ENOMEM. */
+CREW_CHECKED CREW_API crew_status crew_network_predict(const crew_network *net, const float *x,
+                                                       size_t rows, float *probability);
+/** Loss and accuracy on a labelled data set; confusion [classes][classes] (true, predicted) or NULL is
+ *  added to. CREW_EINVAL: another number of features or no labels; CREW_ENOMEM. */
+CREW_CHECKED CREW_API crew_status crew_network_evaluate(const crew_network *net,
+                                                        const crew_dataset *data,
+                                                        struct crew_evaluation *out,
+                                                        uint64_t *confusion,
+                                                        struct crew_error *err);
+CREW_API void crew_network_destroy(crew_network *net);
+
+/* ---- Training ----------------------------------------------------------------------------------- */
+
+typedef struct crew_trainer crew_trainer;
+
+/** Build a trainer; starts and pins its threads, tests the BLAS under them. data is borrowed and must
+ *  outlive the trainer; only train is required, its scaler is saved with the model (features 0: none).
+ *  On failure *out is NULL and err (may be NULL) says which field and why:
+ *  CREW_EINVAL, CREW_ENOMEM (estimated before anything big is taken), CREW_EBIND (bind "strict"),
+ *  CREW_EBLAS, CREW_ETHREAD. Any thread. */
+CREW_CHECKED CREW_API crew_status crew_trainer_create(const struct crew_config *cfg,
+                                                      const struct crew_data *data,
+                                                      crew_trainer **out, struct crew_error *err);
+
+/** Train until epochs, rounds or the time limit are reached or a stop is requested. The calling thread
+ *  sleeps meanwhile. CREW_OK also after a stop: see the summary. Called again it goes on for as long again.
+ *  CREW_ENONFINITE: parameters are those before the offending round. */
+CREW_CHECKED CREW_API crew_status crew_trainer_run(crew_trainer *t, struct crew_error *err);
+
+/** End the round in flight, which does not count, and return from crew_trainer_run(). Any thread, any
+ *  signal handler. */
+CREW_API void crew_trainer_request_stop(crew_trainer *t);
+
+/** What happened so far. */
+CREW_API void crew_trainer_summary(crew_trainer *t, struct crew_summary *out);
+
+/** Sentences worth telling the user, about cores, binding, BLAS, another crew: NULL past the end. */
+CREW_API const char *crew_trainer_note(const crew_trainer *t, size_t i);
+
+/** The machine as this trainer sees it. Borrowed. */
+CREW_API const crew_machine *crew_trainer_machine(const crew_trainer *t);
+
+/** Loss and accuracy of the present parameters on a labelled data set, on all workers. */
+CREW_CHECKED CREW_API crew_status crew_trainer_evaluate(crew_trainer *t, const crew_dataset *data,
+                                                        struct crew_evaluation *out,
+                                                        struct crew_error *err);
+
+/** The present parameters: [n_params] floats, see crew_summary.n_params. Copies; CREW_EINVAL: another n. */
+CREW_CHECKED CREW_API crew_status crew_trainer_get_params(const crew_trainer *t, float *out, size_t n,
+                                                          struct crew_error *err);
+CREW_CHECKED CREW_API crew_status crew_trainer_set_params(crew_trainer *t, const float *in, size_t n,
+                                                          struct crew_error *err);
+
+/** The present network as a view; borrowed, changes with the next run. For prediction in place. */
+CREW_API const crew_network *crew_trainer_network(const crew_trainer *t);
+
+/** Write FILE.safetensors: temporary file beside it, fsync, rename. An existing file is replaced only
+ *  when `replace`. CREW_EOUTPUT. */
+CREW_CHECKED CREW_API crew_status crew_trainer_save(const crew_trainer *t, const char *path,
+                                                    bool replace, struct crew_error *err);
+
+CREW_API void crew_trainer_destroy(crew_trainer *t); /**< NULL is fine; joins all threads */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,85 @@
+/** @file record.h
+ * What is known of a finished round, a finished run, an evaluation: plain numbers with their units. */
+#ifndef CREW_RECORD_H
+#define CREW_RECORD_H
+
+#include <crew/policy.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** One finished round, for the callback. Arrays are valid during the call only. */
+struct crew_record {
+    uint64_t round;       /**< from 1 */
+    uint64_t epoch;       /**< from 1 */
+    uint64_t epoch_rows;  /**< rows of this epoch that are done */
+    uint64_t rows;        /**< rows of this round */
+    double loss;          /**< mean over the round's rows, nats, before the step */
+    double lr;            /**< learning rate of the step */
+    double seconds;       /**< wall, plan to step */
+    double wait_s;        /**< of it, from plan to last result */
+    double elapsed_s;     /**< since the run began */
+    uint32_t n;           /**< workers */
+    const uint64_t *quota; /**< [n] planned tasks */
+    const uint64_t *done;  /**< [n] tasks whose results counted */
+    const double *busy_s;  /**< [n] seconds in tasks, dropped ones included */
+    const struct crew_timing *timing; /**< [n_timings] by (worker, order of execution) */
+    size_t n_timings;
+    const char *remark;   /**< the policy's, or NULL */
+};
+
+/** Result of an evaluation. */
+struct crew_evaluation {
+    uint64_t rows;
+    uint64_t correct;
+    double loss;     /**< mean cross-entropy, nats */
+    double accuracy; /**< correct / rows */
+};
+
+/** One finished epoch, for the callback. */
+struct crew_epoch_record {
+    uint64_t epoch, round;
+    double train_loss;             /**< mean over the epoch's rows, each at the weights of its round */
+    struct crew_evaluation validation; /**< rows 0: there is no validation set */
+    double elapsed_s;
+};
+
+/** What one worker did. */
+struct crew_worker_summary {
+    uint32_t slot;   /**< index of crew_machine_info.slots */
+    uint32_t cpu;    /**< CPU it is pinned to */
+    int32_t kind;    /**< index of crew_machine_info.kinds, -1: none */
+    bool bound;      /**< the pin was read back */
+    uint64_t tasks;  /**< finished and counted */
+    uint64_t dropped;
+    double busy_s;   /**< in tasks, dropped ones included */
+    double mean_s;   /**< per task of full size */
+    double sd_s;
+};
+
+/** A run so far. Arrays belong to the trainer, valid until its next call. */
+struct crew_summary {
+    uint64_t rounds, epochs, rows;  /**< rounds and rows whose step was taken; whole epochs */
+    double wall_s;                  /**< in crew_trainer_run(), evaluation included */
+    double train_s;                 /**< in rounds */
+    double worker_s;                /**< sum of busy seconds */
+    double idle_s;                  /**< workers x train_s - worker_s */
+    double wasted_s;                /**< busy seconds of dropped tasks */
+    double train_loss;              /**< of the last epoch that has rounds; NaN before */
+    double best_accuracy;           /**< validation, NaN: none */
+    uint64_t best_epoch;            /**< 0: none */
+    uint64_t weights_digest;        /**< FNV-1a over the parameters, little-endian floats */
+    size_t n_params;
+    bool stopped;                   /**< ended by a stop request */
+    bool timed_out;                 /**< ended by the time limit */
+    uint32_t n;
+    const struct crew_worker_summary *worker; /**< [n] */
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif
