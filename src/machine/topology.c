@@ -1,0 +1,373 @@
+/* The machine as hwloc sees it, reduced to one table of processing units (PUs).
+ *
+ * hwloc leaves several things to its callers: the topology is not restricted to the affinity
+ * mask, kinds and NUMA nodes may lie partly or wholly outside of it, Core objects may be absent
+ * or stand at several depths (so only the ancestors of PUs can be counted), and a description
+ * that cannot be loaded is silently replaced by the real machine. All of that ends here. */
+#include "machine/topology.h"
+#include "base/mem.h"
+#include "machine/limits.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void crew_machine_note(crew_machine *m, const char *fmt, ...)
+{
+    char **note = &m->note[m->info.n_notes];
+    va_list args;
+    if (m->info.n_notes == CREW_NOTES)
+        return;
+    va_start(args, fmt);
+    if (vasprintf(note, fmt, args) < 0)
+        *note = NULL;
+    else
+        m->info.n_notes++;
+    va_end(args);
+}
+
+/* An environment variable; set to nothing is as good as unset. */
+static const char *setting(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+/* Load the topology. The variables are applied here and not by hwloc, which would fall back to
+ * the real machine without a word; like there, HWLOC_SYNTHETIC goes first. */
+static crew_status load(crew_machine *m, struct crew_error *err)
+{
+    const char *synthetic = setting("HWLOC_SYNTHETIC"), *xml = setting("HWLOC_XMLFILE");
+    if (hwloc_topology_init(&m->topology)) {
+        m->topology = NULL;
+        return crew_fail(err, CREW_ENOMEM, "hwloc cannot create a topology");
+    }
+    /* The x86 part of hwloc binds the calling thread to each PU in turn; what it finds beyond
+     * the operating system's own tables is not needed here. Where there is no such part this
+     * fails. */
+    (void)hwloc_topology_set_components(m->topology, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST,
+                                        "x86");
+    /* Show PUs outside our cpuset too: the notes name them, and cores are numbered alike in all
+     * processes of the machine. */
+    (void)hwloc_topology_set_flags(m->topology, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
+    if (synthetic) {
+        m->described_by = "HWLOC_SYNTHETIC";
+        if (hwloc_topology_set_synthetic(m->topology, synthetic))
+            return crew_fail(err, CREW_EINPUT,
+                             "HWLOC_SYNTHETIC is '%s', no description of a machine", synthetic);
+    } else if (xml) {
+        m->described_by = "HWLOC_XMLFILE";
+        if (access(xml, R_OK))
+            return crew_fail(err, CREW_EINPUT, "HWLOC_XMLFILE is '%s', which cannot be read",
+                             xml);
+        if (hwloc_topology_set_xml(m->topology, xml))
+            return crew_fail(err, CREW_EINPUT,
+                             "HWLOC_XMLFILE is '%s', which is no hwloc topology", xml);
+    }
+    if (hwloc_topology_load(m->topology)) {
+        if (m->described_by)
+            return crew_fail(err, CREW_EINPUT,
+                             "%s is '%s', which this version of hwloc cannot load",
+                             m->described_by, synthetic ? synthetic : xml);
+        return crew_fail(err, CREW_EINPUT, "hwloc cannot read the topology of this machine");
+    }
+    m->info.this_system = hwloc_topology_is_thissystem(m->topology);
+    if (!m->info.this_system && !m->described_by)
+        m->described_by = "the environment of hwloc";
+    return CREW_OK;
+}
+
+/* 0: ordinary memory, 1: none, 2: a device's, which only happens to be visible. */
+static int memory_rank(hwloc_obj_t node)
+{
+    if (node->subtype && strcmp(node->subtype, "GPUMemory") == 0)
+        return 2;
+    return node->attr->numanode.local_memory ? 0 : 1;
+}
+
+/* The smallest NUMA node around a PU. Nodes nest, and several may have the same CPUs (HBM, NVM,
+ * GPUs beside DRAM): then ordinary memory goes first, hwloc's order decides the rest. */
+static int32_t nearest_node(hwloc_topology_t topology, uint32_t cpu)
+{
+    hwloc_obj_t node = NULL, best = NULL;
+    int best_size = 0;
+    while ((node = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_NUMANODE, node))) {
+        if (!hwloc_bitmap_isset(node->cpuset, cpu))
+            continue;
+        int size = hwloc_bitmap_weight(node->cpuset);
+        if (!best || size < best_size ||
+            (size == best_size && memory_rank(node) < memory_rank(best))) {
+            best = node;
+            best_size = size;
+        }
+    }
+    return best ? (int32_t)best->os_index : -1;
+}
+
+/* Fill the table. PUs of one core or package follow each other in logical order. */
+static crew_status find_pus(crew_machine *m, struct crew_error *err)
+{
+    struct crew_machine_info *info = &m->info;
+    int found = hwloc_get_nbobjs_by_type(m->topology, HWLOC_OBJ_PU);
+    if (found <= 0)
+        return crew_fail(err, CREW_EINPUT, "hwloc finds no processing unit");
+    info->pus = (uint32_t)found;
+    m->pu = crew_zalloc(info->pus * sizeof *m->pu);
+    m->core_cpu = crew_zalloc(info->pus * sizeof *m->core_cpu);
+    if (!m->pu || !m->core_cpu)
+        return crew_fail(err, CREW_ENOMEM, "no memory for a table of %u CPUs", info->pus);
+    hwloc_obj_t last_core = NULL, last_package = NULL;
+    for (uint32_t i = 0; i < info->pus; i++) {
+        hwloc_obj_t obj = hwloc_get_obj_by_type(m->topology, HWLOC_OBJ_PU, i);
+        hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(m->topology, HWLOC_OBJ_CORE, obj);
+        hwloc_obj_t package =
+            hwloc_get_ancestor_obj_by_type(m->topology, HWLOC_OBJ_PACKAGE, obj);
+        struct crew_pu *pu = &m->pu[i];
+        if (!core)
+            core = obj;
+        pu->cpu = obj->os_index;
+        pu->numa = nearest_node(m->topology, pu->cpu);
+        pu->kind = -1;
+        if (core != last_core)
+            m->core_cpu[info->cores++] = pu->cpu;
+        if (package && package != last_package)
+            info->packages++;
+        pu->core = info->cores - 1;
+        pu->package = package ? info->packages - 1 : 0;
+        if (pu->cpu < m->core_cpu[pu->core])
+            m->core_cpu[pu->core] = pu->cpu;
+        last_core = core;
+        last_package = package;
+    }
+    int nodes = hwloc_get_nbobjs_by_type(m->topology, HWLOC_OBJ_NUMANODE);
+    info->numa_nodes = nodes > 0 ? (uint32_t)nodes : 0;
+    return CREW_OK;
+}
+
+/* Cores with at least one PU in set. */
+static uint32_t count_cores(const crew_machine *m, hwloc_const_bitmap_t set)
+{
+    uint32_t n = 0, counted = UINT32_MAX;
+    for (uint32_t i = 0; i < m->info.pus; i++)
+        if (m->pu[i].core != counted && hwloc_bitmap_isset(set, m->pu[i].cpu)) {
+            counted = m->pu[i].core;
+            n++;
+        }
+    return n;
+}
+
+/* "2 of 8 cores: the affinity mask allows CPUs 0-1", when set has fewer cores than there were.
+ */
+static void note_restriction(crew_machine *m, uint32_t before, hwloc_const_bitmap_t set,
+                             const char *who)
+{
+    uint32_t now = count_cores(m, set);
+    char *list = NULL;
+    if (now < before && hwloc_bitmap_list_asprintf(&list, set) >= 0)
+        crew_machine_note(m, "%u of %u cores: %s allows CPU%s %s", now, before, who,
+                          hwloc_bitmap_weight(set) == 1 ? "" : "s", list);
+    free(list);
+}
+
+static void note_offline(crew_machine *m, hwloc_bitmap_t scratch)
+{
+    char *list = NULL;
+    hwloc_bitmap_andnot(scratch, hwloc_topology_get_complete_cpuset(m->topology),
+                        hwloc_topology_get_topology_cpuset(m->topology));
+    if (!hwloc_bitmap_iszero(scratch) && hwloc_bitmap_list_asprintf(&list, scratch) >= 0)
+        crew_machine_note(m, "offline or hidden from this process: CPU%s %s",
+                          hwloc_bitmap_weight(scratch) == 1 ? "" : "s", list);
+    free(list);
+}
+
+/* Mark what may be used: the topology, less the cpuset of the control group, less the affinity
+ * mask. The latter two are of this process, so the mask says nothing of a described machine. */
+static crew_status find_usable(crew_machine *m, struct crew_error *err)
+{
+    struct crew_machine_info *info = &m->info;
+    hwloc_bitmap_t usable = hwloc_bitmap_alloc(), mask = hwloc_bitmap_alloc();
+    if (!usable || !mask) {
+        hwloc_bitmap_free(usable);
+        hwloc_bitmap_free(mask);
+        return crew_fail(err, CREW_ENOMEM, "no memory for a set of CPUs");
+    }
+    note_offline(m, mask);
+    hwloc_bitmap_and(usable, hwloc_topology_get_topology_cpuset(m->topology),
+                     hwloc_topology_get_allowed_cpuset(m->topology));
+    note_restriction(m, info->cores, usable, "the control group");
+    if (info->this_system && !hwloc_get_cpubind(m->topology, mask, HWLOC_CPUBIND_THREAD)) {
+        uint32_t before = count_cores(m, usable);
+        hwloc_bitmap_and(usable, usable, mask);
+        note_restriction(m, before, usable, "the affinity mask");
+    }
+    info->usable_cores = count_cores(m, usable);
+    for (uint32_t i = 0; i < info->pus; i++) {
+        m->pu[i].usable = hwloc_bitmap_isset(usable, m->pu[i].cpu);
+        info->usable_pus += m->pu[i].usable;
+    }
+    hwloc_bitmap_free(usable);
+    hwloc_bitmap_free(mask);
+    if (!info->usable_pus)
+        return crew_fail(err, CREW_EINPUT, "none of the %u CPUs found may be used", info->pus);
+    if (info->this_system && info->usable_cores == 1 && info->cores > 1)
+        crew_machine_note(
+            m,
+            "warning: this process is confined to one of %u cores, which all workers "
+            "would share; was it started by a launcher that pins (mpirun, srun, taskset)?",
+            info->cores);
+    return CREW_OK;
+}
+
+/* Value of one of a kind's infos, or NULL. */
+static const char *kind_info(const struct hwloc_info_s *infos, unsigned n, const char *key)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (strcmp(infos[i].name, key) == 0)
+            return infos[i].value;
+    return NULL;
+}
+
+/* The shortest name people use: what the vendor calls it, else what tells it from the others.
+ */
+static void name_kind(char *name, const struct hwloc_info_s *infos, unsigned n, uint32_t index)
+{
+    const char *type = kind_info(infos, n, "CoreType");
+    const char *capacity = kind_info(infos, n, "LinuxCapacity");
+    const char *mhz = kind_info(infos, n, "FrequencyMaxMHz");
+    const char *apple = kind_info(infos, n, "DarwinCompatible"); /* "apple,icestorm;ARM,v8" */
+    if (type && strcmp(type, "IntelCore") == 0)
+        snprintf(name, CREW_KIND_NAME, "P");
+    else if (type && strcmp(type, "IntelAtom") == 0)
+        snprintf(name, CREW_KIND_NAME, "E");
+    else if (type)
+        snprintf(name, CREW_KIND_NAME, "%.20s", type);
+    else if (capacity)
+        snprintf(name, CREW_KIND_NAME, "capacity %.10s", capacity);
+    else if (mhz)
+        snprintf(name, CREW_KIND_NAME, "%.10s MHz", mhz);
+    else if (apple) {
+        int len = (int)strcspn(apple, ";"), maker = (int)strcspn(apple, ",");
+        int skip = maker < len ? maker + 1 : 0;
+        snprintf(name, CREW_KIND_NAME, "%.*s", len - skip < 20 ? len - skip : 20, apple + skip);
+    } else
+        snprintf(name, CREW_KIND_NAME, "kind %u", index);
+}
+
+/* "E" and "E" become "E #0" and "E #1": the suffix is the kind's index. */
+static void tell_names_apart(crew_machine *m)
+{
+    for (uint32_t i = 0; i < m->info.n_kinds; i++) {
+        bool twice = false;
+        for (uint32_t k = i + 1; k < m->info.n_kinds; k++)
+            if (strcmp(m->kind_name[i], m->kind_name[k]) == 0) {
+                size_t len = strlen(m->kind_name[k]);
+                snprintf(m->kind_name[k] + len, CREW_KIND_NAME - len, " #%u", k);
+                twice = true;
+            }
+        if (twice) {
+            size_t len = strlen(m->kind_name[i]);
+            snprintf(m->kind_name[i] + len, CREW_KIND_NAME - len, " #%u", i);
+        }
+    }
+}
+
+/* Keep the kinds that have usable PUs, in hwloc's order. A core cut by kinds counts for each.
+ */
+static crew_status find_kinds(crew_machine *m, struct crew_error *err)
+{
+    struct crew_machine_info *info = &m->info;
+    int found = hwloc_cpukinds_get_nr(m->topology, 0);
+    if (found <= 0)
+        return CREW_OK;
+    m->kind = crew_zalloc((size_t)found * sizeof *m->kind);
+    m->kind_name = crew_zalloc((size_t)found * sizeof *m->kind_name);
+    hwloc_bitmap_t set = hwloc_bitmap_alloc();
+    if (!m->kind || !m->kind_name || !set) {
+        hwloc_bitmap_free(set);
+        return crew_fail(err, CREW_ENOMEM, "no memory for %d kinds of cores", found);
+    }
+    for (unsigned k = 0; k < (unsigned)found; k++) {
+        struct hwloc_info_s *infos = NULL;
+        unsigned n_infos = 0;
+        int efficiency = -1;
+        uint32_t counted = UINT32_MAX, index = info->n_kinds;
+        if (hwloc_cpukinds_get_info(m->topology, k, set, &efficiency, &n_infos, &infos, 0))
+            continue;
+        struct crew_core_kind *kind = &m->kind[index];
+        for (uint32_t i = 0; i < info->pus; i++) {
+            struct crew_pu *pu = &m->pu[i];
+            if (!pu->usable || !hwloc_bitmap_isset(set, pu->cpu))
+                continue;
+            pu->kind = (int32_t)index;
+            kind->pus++;
+            kind->cores += pu->core != counted;
+            counted = pu->core;
+        }
+        if (!kind->pus)
+            continue;
+        kind->efficiency = efficiency;
+        kind->name = m->kind_name[index];
+        name_kind(m->kind_name[index], infos, n_infos, index);
+        info->n_kinds++;
+    }
+    hwloc_bitmap_free(set);
+    tell_names_apart(m);
+    return CREW_OK;
+}
+
+static crew_status look(crew_machine *m, const struct crew_machine_request *rq,
+                        struct crew_error *err)
+{
+    TRY(load(m, err));
+    if (!m->info.this_system)
+        crew_machine_note(m, "the machine is described by %s: no worker can be pinned",
+                          m->described_by);
+    TRY(find_pus(m, err));
+    TRY(find_usable(m, err));
+    TRY(find_kinds(m, err));
+    if (m->info.this_system)
+        m->info.quota_cores = crew_limits_quota_cores("");
+    TRY(crew_slots_choose(m, rq, err));
+    m->info.kinds = m->kind;
+    m->info.slots = m->slot;
+    m->info.notes = (const char *const *)m->note;
+    return CREW_OK;
+}
+
+crew_status crew_machine_create(const struct crew_machine_request *rq, crew_machine **out,
+                                struct crew_error *err)
+{
+    static const struct crew_machine_request automatic;
+    *out = NULL;
+    crew_machine *m = crew_zalloc(sizeof *m);
+    if (!m)
+        return crew_fail(err, CREW_ENOMEM, "no memory for the machine");
+    crew_status status = look(m, rq ? rq : &automatic, err);
+    if (status == CREW_OK)
+        *out = m;
+    else
+        crew_machine_destroy(m);
+    return status;
+}
+
+const struct crew_machine_info *crew_machine_info(const crew_machine *m)
+{
+    return &m->info;
+}
+
+void crew_machine_destroy(crew_machine *m)
+{
+    if (!m)
+        return;
+    for (uint32_t i = 0; i < m->info.n_notes; i++)
+        free(m->note[i]);
+    crew_free(m->slot);
+    crew_free(m->kind_name);
+    crew_free(m->kind);
+    crew_free(m->core_cpu);
+    crew_free(m->pu);
+    if (m->topology)
+        hwloc_topology_destroy(m->topology);
+    crew_free(m);
+}
