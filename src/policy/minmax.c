@@ -1,0 +1,237 @@
+/* The exact min-max split. It is also the rule of D'Hondt for seats, with votes 1 / cost.
+ *
+ * Item (i, k) is worker i's k-th task, k = 1, 2, ...; its value k * cost[i] is when it is done.
+ * The split takes the first B = tasks items in the order: value, then k > 1 before k = 1 (wake
+ * nobody), then worker. With t* the value of the last one taken, all i and j obey
+ *
+ *      a[j] * cost[j] <= t* <= (a[i] + 1) * cost[i]
+ *
+ * which is optimality; only which of the items at t* are taken is a matter of taste.
+ *
+ * Items of value <= t number sum_i floor(t / cost[i]), between t * rate - n and t * rate, where
+ * rate = sum_i 1 / cost[i]. So t* lies between B / rate and (B + n) / rate, with fewer than 2n
+ * items: that is why no time below depends on B. To bracket t* so and select is the idea of
+ * Cheng and Eppstein, ISAAC 2014, and of Reitzig and Wild, Math. Prog. 2023; the buckets are
+ * ours.
+ *
+ * Values are compared as the doubles k * cost[i], and so compared the split is exact to the
+ * last bit while B <= EXACT. Beyond, a double no longer tells k from k + 1, and the split is
+ * the best one up to rounding; it still gives every task. */
+#include <crew/policy.h>
+#include <math.h>
+#include <string.h>
+
+enum { SMALL = 32 };                             /* workers up to which steps beat selection */
+static const uint64_t EXACT = UINT64_C(1) << 52; /* tasks; k and k + 1 are doubles */
+
+/* How many items of one worker have a value <= t, at most `most`. The quotient is off by one at
+ * worst, and only where the product can tell. */
+static inline uint64_t count(double cost, uint64_t most, double t)
+{
+    double x = t / cost;
+    uint64_t k = x < (double)most ? (uint64_t)x : most;
+    if ((double)k * cost > t)
+        return k - 1;
+    return k < most && (double)(k + 1) * cost <= t ? k + 1 : k;
+}
+
+static double rate_of(const double *cost, uint32_t n)
+{
+    double rate = 0;
+    for (uint32_t i = 0; i < n; i++)
+        rate += 1 / cost[i];
+    return rate;
+}
+
+/* The worker whose next item comes first. */
+static uint32_t next_item(const double *cost, uint32_t n, const uint64_t *quota)
+{
+    uint32_t best = 0;
+    double least = HUGE_VAL;
+    for (uint32_t i = 0; i < n; i++) {
+        double v = (double)(quota[i] + 1) * cost[i];
+        if (v < least || (v == least && !quota[best] && quota[i])) {
+            least = v;
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* The worker whose latest item comes last. */
+static uint32_t latest_item(const double *cost, uint32_t n, const uint64_t *quota)
+{
+    uint32_t best = 0;
+    double most = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        double v = (double)quota[i] * cost[i];
+        if (v > most || (v == most && (quota[best] != 1 || quota[i] == 1))) {
+            most = v;
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* Few workers: take all items up to a t that should hold B of them, then give or take back one
+ * at a time, at most about n / 2. False, with quota undefined, if rate overflowed and t is no
+ * guess at all. */
+static bool split_by_steps(const double *cost, uint32_t n, uint64_t tasks, uint64_t *quota)
+{
+    double t = ((double)tasks + 0.5 * n) / rate_of(cost, n);
+    uint64_t taken = 0;
+    for (uint32_t i = 0; i < n; i++)
+        taken += quota[i] = count(cost[i], tasks, t);
+    if (taken > tasks + n || taken + n < tasks)
+        return false;
+    for (; taken < tasks; taken++)
+        quota[next_item(cost, n, quota)]++;
+    for (; taken > tasks; taken--)
+        quota[latest_item(cost, n, quota)]--;
+    return true;
+}
+
+/* The k-th smallest of x[0..n), k from 0; reorders x. Hoare's FIND, CACM 4(7), 1961, with
+ * pivots from a fixed sequence: linear on average whatever the input, and many equal values do
+ * it no harm. */
+static double select_value(double *x, size_t n, size_t k)
+{
+    size_t lo = 0, hi = n - 1;
+    uint64_t random = n;
+    while (lo < hi) {
+        random = random * UINT64_C(6364136223846793005) + 1; /* Knuth's MMIX generator */
+        double pivot = x[lo + (size_t)(random >> 33) % (hi - lo + 1)];
+        size_t i = lo, j = hi;
+        for (;; i++, j--) {
+            while (x[i] < pivot)
+                i++;
+            while (x[j] > pivot)
+                j--;
+            if (i >= j)
+                break;
+            double swap = x[i];
+            x[i] = x[j];
+            x[j] = swap;
+        }
+        /* x[lo..i) <= pivot <= x[i..hi]; if the two met, x[i] is the pivot and in its place. */
+        if (k < i)
+            hi = i - 1;
+        else if (i != j)
+            lo = i;
+        else if (k > i)
+            lo = i + 1;
+        else
+            break;
+    }
+    return x[k];
+}
+
+static inline uint32_t bucket_of(double v, double lo, double scale, uint32_t n)
+{
+    double b = (v - lo) * scale;
+    return b < n ? (uint32_t)b : n - 1;
+}
+
+/* t* in O(n): bucket the items of the bracket, n buckets of width about 1 / rate; as 1 / rate
+ * is below every cost a bucket holds hardly more than one item of a worker. Then select inside
+ * one bucket. 0 where rounding spoils the bracket: the caller bisects. */
+static double threshold_by_selection(const double *cost, uint32_t n, uint64_t tasks,
+                                     double *value, uint64_t *bucket)
+{
+    double rate = rate_of(cost, n), slack = n * 0x1p-52; /* of n additions and a division */
+    double lo = (double)tasks / rate * (1 - slack);
+    double hi = (double)(tasks + n) / rate * (1 + slack);
+    double scale = n / (hi - lo);
+    if (!isnormal(scale))
+        return 0;
+    uint64_t below = 0;
+    memset(bucket, 0, n * sizeof *bucket);
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t k = count(cost[i], tasks, lo);
+        below += k;
+        for (double v; k < tasks && (v = (double)(k + 1) * cost[i]) <= hi; k++)
+            bucket[bucket_of(v, lo, scale, n)]++;
+    }
+    if (below >= tasks)
+        return 0;
+    uint32_t b = 0;
+    for (; b < n && below + bucket[b] < tasks; b++)
+        below += bucket[b];
+    if (b == n || bucket[b] > n)
+        return 0;
+    size_t m = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t k = count(cost[i], tasks, lo);
+        for (double v; k < tasks && (v = (double)(k + 1) * cost[i]) <= hi; k++)
+            if (bucket_of(v, lo, scale, n) == b)
+                value[m++] = v;
+    }
+    return select_value(value, m, (size_t)(tasks - below - 1));
+}
+
+static bool reaches(const double *cost, uint32_t n, uint64_t tasks, double t)
+{
+    uint64_t missing = tasks;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t k = count(cost[i], tasks, t);
+        if (k >= missing)
+            return true;
+        missing -= k;
+    }
+    return false;
+}
+
+/* t* as the least double with B items: the bits of positive doubles sort like the doubles. 63
+ * passes, whatever the input: for B beyond EXACT, and for costs near the ends of the range of
+ * double. */
+static double threshold_by_bisection(const double *cost, uint32_t n, uint64_t tasks)
+{
+    uint64_t lo = 0, hi = UINT64_C(0x7ff) << 52; /* zero and infinity */
+    double t = HUGE_VAL;
+    while (hi - lo > 1) {
+        uint64_t mid = lo + (hi - lo) / 2;
+        double at;
+        memcpy(&at, &mid, sizeof at);
+        if (reaches(cost, n, tasks, at)) {
+            hi = mid;
+            t = at;
+        } else {
+            lo = mid;
+        }
+    }
+    return t;
+}
+
+/* All items before t*, then what is left among those at t*: first where nobody is woken. */
+static void fill(const double *cost, uint32_t n, uint64_t tasks, double t, uint64_t *quota)
+{
+    double before = nextafter(t, 0);
+    uint64_t left = tasks;
+    for (uint32_t i = 0; i < n; i++)
+        left -= quota[i] = count(cost[i], tasks, before);
+    for (int wake = 0; wake < 2; wake++) {
+        for (uint32_t i = 0; i < n && left; i++) {
+            if ((quota[i] == 0) != wake)
+                continue;
+            uint64_t at = count(cost[i], tasks, t) - quota[i]; /* 0 or 1 unless k > EXACT */
+            at = at < left ? at : left;
+            quota[i] += at;
+            left -= at;
+        }
+    }
+}
+
+void crew_minmax_split(const double *cost, uint32_t n, uint64_t tasks, double *scratch,
+                       uint64_t *quota)
+{
+    double t = 0;
+    if (tasks <= EXACT && n <= SMALL) {
+        if (split_by_steps(cost, n, tasks, quota))
+            return;
+    } else if (tasks <= EXACT) {
+        t = threshold_by_selection(cost, n, tasks, scratch, quota);
+    }
+    if (t == 0)
+        t = threshold_by_bisection(cost, n, tasks);
+    fill(cost, n, tasks, t, quota);
+}

@@ -1,0 +1,13 @@
+/* The built-in policies, one a file; crew_policy_find() is how everybody else gets at them. */
+#ifndef CREW_POLICY_POLICIES_H
+#define CREW_POLICY_POLICIES_H
+
+#include <crew/policy.h>
+
+extern const struct crew_policy_ops crew_policy_uniform, crew_policy_fixed, crew_policy_queue,
+    crew_policy_greedy, crew_policy_ata, crew_policy_ata_empirical;
+
+/* The table of a policy without settings: refuses any that are given. */
+extern const struct crew_option crew_policy_no_settings[];
+
+#endif

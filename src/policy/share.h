@@ -1,0 +1,35 @@
+/* What the policies that plan have in common: who takes part in a round, and how its tasks are
+ * spread over them, evenly or by the min-max split. Scratch is taken once, so a round allocates
+ * nothing. */
+#ifndef CREW_POLICY_SHARE_H
+#define CREW_POLICY_SHARE_H
+
+#include <crew/policy.h>
+
+struct crew_share {
+    uint32_t n;      /* workers */
+    uint32_t *who;   /* [n] the first m take part; what m is, the calls below say. Ascending */
+    double *cost;    /* [n] costs of those who take part */
+    double *scratch; /* [n] for crew_minmax_split() */
+};
+
+/* *s is zeroed first, so crew_share_close() is legal after a failure. */
+CREW_CHECKED crew_status crew_share_open(struct crew_share *s, uint32_t n,
+                                         struct crew_error *err);
+void crew_share_close(struct crew_share *s);
+
+/* List the available workers in s->who and return how many there are. */
+uint32_t crew_share_available(struct crew_share *s, const struct crew_plan_request *rq);
+
+/* Spread the round's tasks over the m workers in s->who as evenly as whole tasks allow. The
+ * remainder goes to a random subset, a function of (seed, round); s->who is left in another
+ * order. With fewer tasks than workers that is one task each for a random subset. */
+void crew_share_evenly(struct crew_share *s, uint32_t m, const struct crew_plan_request *rq,
+                       uint64_t seed, uint64_t *quota);
+
+/* Min-max split of the round's tasks over the m workers in s->who.
+ * mean_s: [n] seconds per task by worker; > 0 for those in who */
+void crew_share_by_mean(struct crew_share *s, uint32_t m, const struct crew_plan_request *rq,
+                        const double *mean_s, uint64_t *quota);
+
+#endif
