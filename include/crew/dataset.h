@@ -82,7 +82,7 @@ CREW_API void crew_data_close(struct crew_data *data);
 /** What a trained model expects of new rows. */
 struct crew_data_expect {
     uint32_t features;
-    uint32_t classes;
+    uint32_t classes;                 /**< 0: labels are ignored */
     const char *const *class_names; /**< [classes] or NULL: text labels are looked up here */
     const struct crew_scaler *scaler; /**< applied to the rows, or NULL */
 };

@@ -1,0 +1,46 @@
+/* Inside a data set: shared rows, and a choice of them. */
+#ifndef CREW_DATA_DATASET_H
+#define CREW_DATA_DATASET_H
+
+#include "data/table.h"
+#include <crew/dataset.h>
+#include <stdatomic.h>
+
+/* Rows that several data sets show parts of. */
+struct crew_store {
+    atomic_uint
+        users; /* data sets; the last one frees. Counts down in crew_dataset_destroy() */
+    size_t rows;
+    float *x;          /* [rows][features] owned, or NULL where the caller's rows are wrapped */
+    uint32_t *label;   /* [rows] owned, or NULL */
+    char **class_name; /* [classes] owned, or NULL */
+};
+
+struct crew_dataset {
+    struct crew_store *store;
+    struct crew_dataset_info info;
+    const float *x;        /* [rows of the store][features] */
+    const uint32_t *label; /* [rows of the store], or NULL */
+    uint32_t *row; /* [info.rows] row of the store behind each row, owned; NULL: the same */
+};
+
+/* Take over the rows of a table, whose labels are class numbers by now. `classes` may be NULL
+ * (then unlabelled); their names are copied. Empties the table. */
+CREW_CHECKED crew_status crew_dataset_from_table(struct crew_table *t,
+                                                 const struct crew_names *classes,
+                                                 crew_dataset **out, struct crew_error *err);
+
+/* Move a random share of the rows of *ds to *aside, as many as round(share * rows), at least
+ * one in each. A function of (seed, permutation, rows). Rows keep their order. share 0:
+ * nothing. */
+CREW_CHECKED crew_status crew_dataset_set_aside(crew_dataset **ds, double share, uint64_t seed,
+                                                uint32_t permutation, crew_dataset **aside,
+                                                struct crew_error *err);
+
+/* The features of row i. */
+static inline const float *crew_dataset_row(const crew_dataset *ds, size_t i)
+{
+    return ds->x + (ds->row ? ds->row[i] : i) * ds->info.features;
+}
+
+#endif

@@ -1,0 +1,25 @@
+/* Fitting and applying the scaling of features; filling in missing values. */
+#ifndef CREW_DATA_SCALE_H
+#define CREW_DATA_SCALE_H
+
+#include "data/dataset.h"
+
+/* A scaler owns its arrays here. Zeroed: none. */
+CREW_CHECKED crew_status crew_scaler_fit(const crew_dataset *train, enum crew_scaling kind,
+                                         struct crew_scaler *out, struct crew_error *err);
+void crew_scaler_free(struct crew_scaler *scaler);
+
+/* Scale x [rows][scaler->features] in place. CREW_EFORMAT when a value leaves the range of
+ * float; `path` for the message. */
+CREW_CHECKED crew_status crew_scaler_apply(const struct crew_scaler *scaler, float *x,
+                                           size_t rows, const char *path,
+                                           struct crew_error *err);
+
+/* Mean of each feature over the training rows that have it, mean [features]. */
+CREW_CHECKED crew_status crew_missing_means(const crew_dataset *train, float *mean,
+                                            struct crew_error *err);
+
+/* Replace each NaN of x [rows][features] by its feature's mean, or 0 where mean is NULL. */
+void crew_missing_fill(float *x, size_t rows, uint32_t features, const float *mean);
+
+#endif

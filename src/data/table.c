@@ -1,0 +1,110 @@
+#include "data/table.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include <math.h>
+#include <string.h>
+
+crew_status crew_table_alloc(struct crew_table *t, const char *path, size_t rows,
+                             size_t features, bool labels, uint64_t max_bytes,
+                             struct crew_error *err)
+{
+    size_t cells, bytes;
+    if (rows == 0)
+        return crew_fail(err, CREW_EFORMAT, "%s has no rows", path);
+    if (rows > UINT32_MAX)
+        return crew_fail(err, CREW_EFORMAT, "%s has %zu rows, at most %u are supported", path,
+                         rows, UINT32_MAX);
+    if (features > CREW_MAX_FEATURES)
+        return crew_fail(err, CREW_EFORMAT, "%s has %zu features, at most %d are supported",
+                         path, features, CREW_MAX_FEATURES);
+    if (!crew_mul(rows, features, &cells) || !crew_mul(cells, sizeof *t->x, &bytes) ||
+        bytes > max_bytes)
+        return crew_fail(err, CREW_EFORMAT,
+                         "%s has %zu rows of %zu features, more than max-bytes allows", path,
+                         rows, features);
+    t->x = features ? crew_alloc(bytes) : NULL;
+    t->label = labels ? crew_alloc(rows * sizeof *t->label) : NULL;
+    if ((features && !t->x) || (labels && !t->label))
+        return crew_fail(err, CREW_ENOMEM,
+                         "not enough memory for %zu rows of %zu features of %s", rows, features,
+                         path);
+    t->rows = rows;
+    t->features = (uint32_t)features;
+    t->height = t->depth = 1;
+    t->width = t->features;
+    return CREW_OK;
+}
+
+void crew_table_free(struct crew_table *t)
+{
+    crew_free(t->x);
+    crew_free(t->label);
+    crew_names_free(&t->names);
+    *t = (struct crew_table){0};
+}
+
+crew_status crew_table_names_full(const char *path, crew_status status, struct crew_error *err)
+{
+    if (status == CREW_EFORMAT)
+        return crew_fail(err, status, "%s has more than %d different labels", path,
+                         CREW_MAX_CLASSES);
+    return crew_fail(err, status, "not enough memory for the labels of %s", path);
+}
+
+crew_status crew_table_label(struct crew_table *t, const char *path, double value,
+                             uint64_t where, uint32_t *number, struct crew_error *err)
+{
+    /* Beyond 2^53 neighbouring whole numbers share a double. */
+    if (!(fabs(value) <= 0x1p53) || value != floor(value))
+        return crew_fail(err, CREW_EFORMAT,
+                         "%s, %s %llu: the label %g is no whole number; labels are classes",
+                         path, t->unit, (unsigned long long)where, value);
+    crew_status status = crew_names_add_int(&t->names, (int64_t)value, where, number);
+    return status == CREW_OK ? status : crew_table_names_full(path, status, err);
+}
+
+/* Files that people hand over by mistake, by their first bytes. */
+static const struct {
+    const char *magic;
+    const char *what;
+} foreign[] = {
+    {"PK\003\004", "a zip archive (or .npz)"},
+    {"\xfd"
+     "7zXZ",
+     "an xz file"},
+    {"BZh", "a bzip2 file"},
+    {"\x28\xb5\x2f\xfd", "a zstd file"},
+    {"\x89HDF", "an HDF5 file"},
+    {"\x89PNG", "a PNG image"},
+    {"PAR1", "a Parquet file"},
+    {"\xff\xfe", "UTF-16 text"},
+    {"\xfe\xff", "UTF-16 text"},
+};
+
+crew_status crew_table_read(const char *path, const struct crew_read_how *how,
+                            struct crew_table *out, struct crew_error *err)
+{
+    /* In the order of asking: magic numbers first, CSV takes any text that is left. */
+    static const struct crew_reader *const readers[] = {&crew_npy_reader, &crew_idx_reader,
+                                                        &crew_libsvm_reader, &crew_csv_reader};
+    struct crew_source in;
+    *out = (struct crew_table){0};
+    TRY(crew_source_open(path, how->max_bytes, &in, err));
+    const struct crew_reader *reader = NULL;
+    for (size_t i = 0; !reader && i < sizeof readers / sizeof *readers; i++)
+        reader = readers[i]->detect(&in) ? readers[i] : NULL;
+    const char *what = "in no format known here (CSV, IDX, NPY, libsvm, each also gzipped)";
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        size_t n = strlen(foreign[i].magic);
+        if (in.size >= n && memcmp(in.data, foreign[i].magic, n) == 0) {
+            what = foreign[i].what;
+            reader = NULL;
+        }
+    }
+    crew_status status = reader ? reader->read(&in, how, out, err)
+                                : crew_fail(err, CREW_EFORMAT, "%s is %s", in.path, what);
+    crew_source_close(&in);
+    if (status != CREW_OK)
+        crew_table_free(out);
+    return status;
+}
