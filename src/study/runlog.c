@@ -1,0 +1,263 @@
+#include "study/runlog.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct crew_runlog {
+    FILE *rounds, *tasks;
+    const char *rounds_path, *tasks_path;
+};
+
+static crew_status open_file(const char *path, bool replace, FILE **out, struct crew_error *err)
+{
+    if (!path)
+        return CREW_OK;
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (replace ? O_TRUNC : O_EXCL), 0666);
+    if (fd < 0 && errno == EEXIST)
+        return crew_fail(err, CREW_EOUTPUT, "%s: exists already", path);
+    if (fd >= 0 && !(*out = fdopen(fd, "w")))
+        close(fd);
+    return *out ? CREW_OK : crew_fail(err, CREW_EOUTPUT, "%s: cannot be written: %s", path, strerror(errno));
+}
+
+crew_status crew_runlog_open(const struct crew_runlog_config *cfg, crew_runlog **out,
+                             struct crew_error *err)
+{
+    struct crew_error ignored;
+    crew_runlog *l = crew_zalloc(sizeof *l);
+    *out = NULL;
+    if (!l)
+        return crew_fail(err, CREW_ENOMEM, "no memory for the log");
+    l->rounds_path = cfg->rounds;
+    l->tasks_path = cfg->tasks;
+    crew_status status = open_file(cfg->rounds, cfg->replace, &l->rounds, err);
+    if (status == CREW_OK)
+        status = open_file(cfg->tasks, cfg->replace, &l->tasks, err);
+    if (status != CREW_OK) {
+        (void)!crew_runlog_close(l, &ignored);
+        return status;
+    }
+    if (l->tasks)
+        fputs("round,worker,task,kept,seconds,cpu_seconds,work\n", l->tasks);
+    *out = l;
+    return CREW_OK;
+}
+
+/* One event as one line; takes the object over. */
+static void emit(FILE *to, json_t *event)
+{
+    json_dumpf(event, to, JSON_COMPACT);
+    fputc('\n', to);
+    json_decref(event);
+}
+
+/* NaN is not JSON: null. */
+static json_t *real(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *config_as_json(const struct crew_settings *set, size_t n_sets)
+{
+    json_t *config = json_object();
+    char text[4096];
+    for (size_t i = 0; i < n_sets; i++)
+        for (const struct crew_option *o = set[i].table; o->type != CREW_OPTION_END; o++)
+            if (crew_option_show(o, set[i].base, text, sizeof text))
+                json_object_set_new(config, o->name, json_string(text));
+    return config;
+}
+
+static json_t *machine_as_json(const crew_machine *machine)
+{
+    const struct crew_machine_info *m = crew_machine_info(machine);
+    struct crew_build_info b;
+    crew_build_info(&b);
+    json_t *slots = json_array();
+    for (uint32_t i = 0; i < m->n_slots; i++) {
+        const struct crew_slot *s = &m->slots[i];
+        json_array_append_new(
+            slots, json_pack("{s:i, s:i, s:i, s:s?}", "cpu", (int)s->cpu, "core", (int)s->core, "numa",
+                             (int)s->numa, "kind", s->kind < 0 ? NULL : m->kinds[s->kind].name));
+    }
+    return json_pack("{s:i, s:i, s:o, s:s, s:s, s:s, s:s?}", "cores", (int)m->cores, "usable_cores",
+                     (int)m->usable_cores, "slots", slots, "blas", b.blas, "blas_flavour",
+                     b.blas_flavour, "blas_core", b.blas_core, "blas_forced", b.blas_forced);
+}
+
+void crew_runlog_start(crew_runlog *l, const struct crew_settings *set, size_t n_sets,
+                       const crew_trainer *t, const struct crew_dataset_info *train)
+{
+    struct crew_network_info net;
+    char date[40];
+    if (!l->rounds)
+        return;
+    crew_network_info(crew_trainer_network(t), &net);
+    crew_date(date, sizeof date);
+    json_t *notes = json_array();
+    for (size_t i = 0; crew_trainer_note(t, i); i++)
+        json_array_append_new(notes, json_string(crew_trainer_note(t, i)));
+    emit(l->rounds,
+         json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:I, s:i, s:i}, s:I, s:o}", "event", "start", "date",
+                   date, "version", crew_version(), "config", config_as_json(set, n_sets), "machine",
+                   machine_as_json(crew_trainer_machine(t)), "data", "rows", (json_int_t)train->rows,
+                   "features", (int)train->features, "classes", (int)train->classes, "parameters",
+                   (json_int_t)net.n_params, "notes", notes));
+    fflush(l->rounds);
+}
+
+static void log_tasks(FILE *to, const struct crew_record *r)
+{
+    for (size_t i = 0; i < r->n_timings; i++) {
+        const struct crew_timing *x = &r->timing[i];
+        fprintf(to, "%llu,%u,%u,%d,%.17g,", (unsigned long long)r->round, x->worker, x->task, x->kept,
+                x->seconds);
+        if (isfinite(x->cpu_seconds))
+            fprintf(to, "%.9g", x->cpu_seconds);
+        fprintf(to, ",%.17g\n", x->work);
+    }
+}
+
+void crew_runlog_round(crew_runlog *l, const struct crew_record *r)
+{
+    if (l->tasks)
+        log_tasks(l->tasks, r);
+    if (!l->rounds)
+        return;
+    json_t *quota = json_array(), *done = json_array(), *mean = json_array();
+    double worker_s = 0;
+    for (uint32_t i = 0, at = 0; i < r->n; i++) {
+        uint32_t ran = 0;
+        for (; at < r->n_timings && r->timing[at].worker == i; at++)
+            ran++;
+        worker_s += r->busy_s[i];
+        json_array_append_new(quota, json_integer((json_int_t)r->quota[i]));
+        json_array_append_new(done, json_integer((json_int_t)r->done[i]));
+        json_array_append_new(mean, ran ? json_real(1e3 * r->busy_s[i] / ran) : json_null());
+    }
+    emit(l->rounds, json_pack("{s:s, s:I, s:I, s:o, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o, s:s?}", "event",
+                              "round", "round", (json_int_t)r->round, "epoch", (json_int_t)r->epoch,
+                              "loss", real(r->loss), "lr", r->lr, "seconds", r->seconds, "wait_s",
+                              r->wait_s, "elapsed_s", r->elapsed_s, "worker_s", worker_s, "quota", quota, "done", done,
+                              "mean_ms", mean, "remark", r->remark && *r->remark ? r->remark : NULL));
+}
+
+void crew_runlog_epoch(crew_runlog *l, const struct crew_epoch_record *r)
+{
+    bool measured = r->validation.rows > 0;
+    if (!l->rounds)
+        return;
+    emit(l->rounds, json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:f}", "event", "eval", "epoch",
+                              (json_int_t)r->epoch, "round", (json_int_t)r->round, "train_loss",
+                              real(r->train_loss), "val_loss",
+                              measured ? real(r->validation.loss) : json_null(), "val_accuracy",
+                              measured ? real(r->validation.accuracy) : json_null(), "elapsed_s",
+                              r->elapsed_s));
+    fflush(l->rounds);
+}
+
+void crew_runlog_end(crew_runlog *l, const struct crew_summary *s, const struct crew_evaluation *test)
+{
+    char digest[20];
+    if (!l->rounds)
+        return;
+    snprintf(digest, sizeof digest, "%016llx", (unsigned long long)s->weights_digest);
+    emit(l->rounds,
+         json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:o, s:o, s:s, s:b, s:b}", "event", "end",
+                   "rounds", (json_int_t)s->rounds, "epochs", (json_int_t)s->epochs, "wall_s",
+                   s->wall_s, "worker_s", s->worker_s, "idle_s", s->idle_s, "wasted_s", s->wasted_s,
+                   "train_loss", real(s->train_loss), "test_accuracy",
+                   test->rows ? real(test->accuracy) : json_null(), "weights_digest", digest, "stopped",
+                   (int)s->stopped, "timed_out", (int)s->timed_out));
+}
+
+static crew_status close_file(FILE *f, const char *path, struct crew_error *err)
+{
+    if (!f)
+        return CREW_OK;
+    bool bad = ferror(f) != 0;
+    if (fclose(f) == 0 && !bad)
+        return CREW_OK;
+    return crew_fail(err, CREW_EOUTPUT, "%s: could not be written whole: %s", path, strerror(errno));
+}
+
+crew_status crew_runlog_close(crew_runlog *l, struct crew_error *err)
+{
+    if (!l)
+        return CREW_OK;
+    crew_status rounds = close_file(l->rounds, l->rounds_path, err),
+                tasks = close_file(l->tasks, l->tasks_path, rounds == CREW_OK ? err : NULL);
+    crew_free(l);
+    return rounds != CREW_OK ? rounds : tasks;
+}
+
+static crew_status apply(const char *path, const char *name, const json_t *value,
+                         const struct crew_settings *set, size_t n_sets, json_t *texts,
+                         struct crew_error *err)
+{
+    const struct crew_option *o = NULL;
+    char number[40];
+    const char *text = json_string_value(value);
+    size_t i = 0;
+    for (; i < n_sets && !o; i++)
+        o = crew_option_find(set[i].table, name, strlen(name));
+    if (!o)
+        return crew_fail(err, CREW_EINVAL, "%s: there is no option '%.64s'", path, name);
+    if (json_is_number(value)) {
+        snprintf(number, sizeof number, json_is_integer(value) ? "%.0f" : "%.17g", json_number_value(value));
+        text = number;
+    } else if (json_is_boolean(value)) {
+        text = json_is_true(value) ? "yes" : "no";
+    } else if (!text) {
+        return crew_fail(err, CREW_EFORMAT, "%s: the value of '%.64s' is neither text nor a number", path, name);
+    }
+    struct crew_error why;
+    if (o->type == CREW_OPTION_STRING) {
+        json_t *copy = json_string(text);
+        if (json_array_append_new(texts, copy) != 0)
+            return crew_fail(err, CREW_ENOMEM, "%s: no memory for its texts", path);
+        text = json_string_value(copy);
+    }
+    if (crew_option_set(o, text, set[i - 1].base, &why) != CREW_OK)
+        return crew_fail(err, CREW_EINVAL, "%s: %s", path, why.text);
+    return CREW_OK;
+}
+
+crew_status crew_runlog_config(const char *path, const struct crew_settings *set, size_t n_sets,
+                               void **texts, struct crew_error *err)
+{
+    json_error_t why;
+    *texts = NULL;
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return crew_fail(err, CREW_EINPUT, "%s: %s", path, strerror(errno));
+    json_t *root = json_loadf(f, JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES, &why);
+    fclose(f);
+    json_t *config = json_object_get(root, "config");
+    config = config ? config : root;
+    if (!json_is_object(config)) {
+        json_decref(root);
+        return crew_fail(err, CREW_EFORMAT, "%s: line %d: neither a JSON object nor a log: %s", path,
+                         why.line, root ? "no object" : why.text);
+    }
+    crew_status status = CREW_OK;
+    *texts = json_array();
+    for (void *at = json_object_iter(config); at && status == CREW_OK;
+         at = json_object_iter_next(config, at))
+        status = apply(path, json_object_iter_key(at), json_object_iter_value(at), set, n_sets, *texts,
+                       err);
+    json_decref(root);
+    return status;
+}
+
+void crew_runlog_config_free(void *texts)
+{
+    json_decref(texts);
+}

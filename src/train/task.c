@@ -1,0 +1,40 @@
+/* One task: gather its rows, compute their gradient, hand it to the sum. Runs on workers.
+ *
+ * desk[i]             Wi only
+ * params, sampler     read by all; written by the coordinator between rounds
+ * reduce              see reduce.h */
+#include "base/error.h"
+#include "train/trainer.h"
+
+crew_status crew_task_compute(void *self, uint32_t worker, const struct crew_task_context *task,
+                              bool droppable)
+{
+    crew_trainer *t = self;
+    struct crew_desk *d = &t->desk[worker];
+    struct crew_batch batch = {d->x, d->label, 0, 1.0f / (float)t->round_rows.rows};
+    const uint32_t *rows = crew_sampler_rows(t->sampler, task->task, &batch.rows);
+    double loss = 0;
+    /* A result that may be dropped must not be mixed with its neighbour's. */
+    d->block = t->fuse && !droppable ? crew_reduce_left(t->reduce, task->task) : CREW_NO_BLOCK;
+    d->pair = d->block != CREW_NO_BLOCK;
+    if (!d->pair)
+        d->block = crew_reduce_take(t->reduce);
+    crew_dataset_gather(t->train, rows, batch.rows, d->x, d->label);
+    TRY(t->net->ops->gradient(t->net->model, task, t->params, &batch, d->workspace, d->pair,
+                              crew_reduce_sum(t->reduce, d->block), &loss));
+    double *sum = crew_reduce_loss(t->reduce, d->block);
+    *sum = d->pair ? *sum + loss : loss;
+    return CREW_OK;
+}
+
+void crew_task_settle(void *self, uint32_t worker, uint32_t task, bool kept)
+{
+    crew_trainer *t = self;
+    struct crew_desk *d = &t->desk[worker];
+    if (!kept) /* of a pair: the round is being given up */
+        crew_reduce_drop(t->reduce, d->block);
+    else if (d->pair)
+        crew_reduce_put_pair(t->reduce, task, d->block);
+    else
+        crew_reduce_put(t->reduce, task, d->block);
+}
