@@ -1,0 +1,225 @@
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "cli/summary.h"
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+struct train {
+    const struct command *command;
+    struct crew_data_config data_cfg;
+    struct crew_config cfg;
+    struct {
+        const char *config, *init, *log, *log_tasks, *save;
+        bool force, json, quiet;
+    } own;
+    void *texts; /* of --config */
+    struct crew_data data;
+    struct crew_dataset_info info;
+    crew_trainer *trainer;
+    crew_runlog *log;
+    struct progress progress;
+    struct crew_evaluation test;
+};
+
+#define OWN(NAME, LETTER, TYPE, FIELD, ARGUMENT, HELP)                                             \
+    {                                                                                              \
+        .name = NAME, .letter = LETTER, .type = CREW_OPTION_##TYPE,                                \
+        .offset = offsetof(struct train, own.FIELD) - offsetof(struct train, own),                 \
+        .argument = ARGUMENT, .help = HELP                                                         \
+    }
+
+static const struct crew_option own_options[] = {
+    OWN("config", 0, STRING, config, "FILE", "start from this configuration: JSON, or the log of a run"),
+    OWN("init", 0, STRING, init, "FILE", "start from the weights of a saved model"),
+    OWN("save", 0, STRING, save, "FILE", "write the trained model (.safetensors)"),
+    OWN("log", 0, STRING, log, "FILE", "write one JSON line a round"),
+    OWN("log-tasks", 0, STRING, log_tasks, "FILE", "write one CSV line a task"),
+    OWN("force", 'f', FLAG, force, NULL, "replace existing outputs"),
+    OWN("json", 0, FLAG, json, NULL, "print one JSON object instead of tables"),
+    OWN("quiet", 'q', FLAG, quiet, NULL, "print results only, no progress"),
+    {.type = CREW_OPTION_END},
+};
+
+/* ---- Signals: the first ends the round in flight, the second leaves ---- */
+
+static crew_trainer *_Atomic running;
+static atomic_int caught;
+
+static void on_signal(int number)
+{
+    crew_trainer *t = atomic_load(&running);
+    if (atomic_exchange(&caught, number) || !t)
+        _exit(128 + number);
+    crew_trainer_request_stop(t);
+}
+
+static void watch_signals(crew_trainer *t)
+{
+    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&a.sa_mask);
+    atomic_store(&running, t);
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGTERM, &a, NULL);
+}
+
+/* ---- Callbacks, on the coordinator's thread ---- */
+
+static bool on_round(void *user, const struct crew_record *r)
+{
+    struct train *t = user;
+    if (t->log)
+        crew_runlog_round(t->log, r);
+    progress_round(&t->progress, r);
+    return true;
+}
+
+static bool on_epoch(void *user, const struct crew_epoch_record *r)
+{
+    struct train *t = user;
+    if (t->log)
+        crew_runlog_epoch(t->log, r);
+    progress_epoch(&t->progress, r);
+    return true;
+}
+
+/* ---- Steps ---- */
+
+/* Outputs are tried before anything is computed, and opened once nothing else can fail. */
+static crew_status check_outputs(const struct train *t, struct crew_error *err)
+{
+    const char *const paths[] = {t->own.save, t->own.log, t->own.log_tasks};
+    crew_status status = CREW_OK;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths && status == CREW_OK; i++)
+        if (paths[i])
+            status = crew_output_check(paths[i], t->own.force, err);
+    return status;
+}
+
+static crew_status open_logs(struct train *t, struct crew_error *err)
+{
+    struct crew_runlog_config log = {t->own.log, t->own.log_tasks, t->own.force};
+    return t->own.log || t->own.log_tasks ? crew_runlog_open(&log, &t->log, err) : CREW_OK;
+}
+
+static crew_status load_weights(struct train *t, struct crew_error *err)
+{
+    crew_network *net;
+    struct crew_network_info info, mine;
+    crew_status status = crew_network_load(t->own.init, &net, err);
+    if (status != CREW_OK)
+        return status;
+    crew_network_info(net, &info);
+    crew_network_info(crew_trainer_network(t->trainer), &mine);
+    if (strcmp(info.model, mine.model) || memcmp(&info.shape, &mine.shape, sizeof mine.shape)) {
+        err->status = status = CREW_EINVAL;
+        snprintf(err->text, sizeof err->text, "init: %s holds a model %s of %u features and %u classes, not %s of %u and %u",
+                 t->own.init, info.model, info.features, info.shape.classes, mine.model, mine.features,
+                 mine.shape.classes);
+    } else {
+        status = crew_trainer_set_params(t->trainer, info.params, info.n_params, err);
+    }
+    crew_network_destroy(net);
+    return status;
+}
+
+static crew_status prepare(struct train *t, struct crew_error *err)
+{
+    crew_status status = check_outputs(t, err);
+    if (status == CREW_OK)
+        status = crew_data_open(&t->data_cfg, &t->data, err);
+    if (status != CREW_OK)
+        return status;
+    crew_dataset_info(t->data.train, &t->info);
+    t->cfg.on_round = on_round;
+    t->cfg.on_epoch = on_epoch;
+    t->cfg.user = t;
+    status = crew_trainer_create(&t->cfg, &t->data, &t->trainer, err);
+    if (status == CREW_OK && t->own.init)
+        status = load_weights(t, err);
+    return status == CREW_OK ? open_logs(t, err) : status;
+}
+
+static void introduce(struct train *t)
+{
+    const struct crew_settings set[] = {{crew_data_options(), &t->data_cfg},
+                                        {crew_train_options(), &t->cfg}};
+    if (t->log)
+        crew_runlog_start(t->log, set, 2, t->trainer, &t->info);
+    if (t->own.quiet)
+        return;
+    struct crew_network_info net;
+    struct crew_summary s;
+    crew_network_info(crew_trainer_network(t->trainer), &net);
+    crew_trainer_summary(t->trainer, &s);
+    fprintf(stderr, "%s: %zu rows, %u features, %u classes; %s: %zu parameters; %u worker%s, policy %s\n",
+            t->data_cfg.data, t->info.rows, t->info.features, t->info.classes, net.model, net.n_params,
+            s.n, s.n == 1 ? "" : "s", t->cfg.policy_ops ? t->cfg.policy_ops->name : t->cfg.policy);
+    for (size_t i = 0; crew_trainer_note(t->trainer, i); i++)
+        fprintf(stderr, "note: %s\n", crew_trainer_note(t->trainer, i));
+}
+
+static crew_status train(struct train *t, struct crew_error *err)
+{
+    introduce(t);
+    progress_begin(&t->progress, stderr, t->own.quiet, &t->cfg, &t->info);
+    watch_signals(t->trainer);
+    crew_status status = crew_trainer_run(t->trainer, err);
+    progress_end(&t->progress);
+    if (status != CREW_OK)
+        return status;
+    if (t->data.test) /* not on the pool: after an interrupt it takes no more work */
+        status = crew_network_evaluate(crew_trainer_network(t->trainer), t->data.test, &t->test, NULL, err);
+    if (status == CREW_OK && t->own.save)
+        status = crew_trainer_save(t->trainer, t->own.save, t->own.force, err);
+    return status;
+}
+
+static crew_status report(struct train *t, struct crew_error *err)
+{
+    struct crew_summary s;
+    crew_trainer_summary(t->trainer, &s);
+    if (t->log)
+        crew_runlog_end(t->log, &s, &t->test);
+    crew_status status = crew_runlog_close(t->log, err);
+    t->log = NULL;
+    if (t->own.json)
+        print_summary_json(stdout, t->trainer, &s, &t->test, t->cfg.policy);
+    else
+        print_summary(stdout, t->trainer, &s, &t->test);
+    return status;
+}
+
+int run_train(const struct command *self, int argc, char **argv)
+{
+    struct train t = {.command = self};
+    struct crew_error err = {.status = CREW_OK}, late = {.status = CREW_OK};
+    int first;
+    crew_data_config_init(&t.data_cfg);
+    crew_config_init(&t.cfg);
+    const struct parser p = {.command = self,
+                             .group = {{crew_data_options(), &t.data_cfg},
+                                       {crew_train_options(), &t.cfg},
+                                       {own_options, &t.own}},
+                             .title = {"data", "training", "input and output"},
+                             .n_groups = 3,
+                             .texts = &t.texts};
+    int code = parse_options(&p, argc, argv, &first);
+    if (code >= 0) {
+        crew_runlog_config_free(t.texts);
+        return code;
+    }
+    crew_status status = prepare(&t, &err);
+    if (status == CREW_OK)
+        status = train(&t, &err);
+    if (t.trainer && status == CREW_OK)
+        status = report(&t, &err);
+    atomic_store(&running, NULL);
+    (void)!crew_runlog_close(t.log, &late);
+    crew_trainer_destroy(t.trainer);
+    crew_data_close(&t.data);
+    crew_runlog_config_free(t.texts);
+    return finish(self, status == CREW_OK ? 0 : fail(self, status, &err));
+}

@@ -1,0 +1,134 @@
+#include "cli/cli.h"
+#include "cli/generate.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct command commands[] = {
+    {"train", "train a model on the cores of this machine", NULL, run_train,
+     "DATA is the name of a bundled or fetched set (crew list datasets), a file (IDX, CSV, NPY or libsvm text,\n"
+     "also .gz), a folder of such files, or synth:ROWSxSHAPExCLASSES.\n"
+     "\n"
+     "An epoch is one random order of all rows, cut into tasks of --task-rows rows; a round takes the next\n"
+     "--batch-tasks of them, the last round of an epoch what is left. The optimizer steps once a round, with the\n"
+     "mean gradient of its rows. Interrupt ends the round in flight, saves and exits with 0; a second one leaves\n"
+     "at once.\n"},
+    {"eval", "measure a trained model on labelled data", "FILE.safetensors", run_eval,
+     "DATA is what `crew train` takes. Of a set with test rows of its own those are measured, of any other one all\n"
+     "rows, whether the model was trained on them or not.\n"},
+    {"predict", "ask a trained model about new rows", "FILE.safetensors", run_predict,
+     "Prints the most likely class of every row, one a line. DATA is what `crew train` takes, or - for standard\n"
+     "input; labels in it are ignored.\n"},
+    {"list", "what there is to choose from", "policies|models|optimizers|schedules|datasets", run_list, NULL},
+    {"cores", "the cores that workers may run on", NULL, run_cores, NULL},
+    {"plan", "split tasks so that the busiest worker is done first", NULL, run_plan,
+     "The split is exact: no other one has a shorter round if every task takes its worker's seconds.\n"},
+    {"help", "explain a command", "[COMMAND]", run_help, NULL},
+    {0},
+};
+
+static const struct command *find(const char *name)
+{
+    const struct command *c = commands;
+    while (c->name && strcmp(c->name, name))
+        c++;
+    return c->name ? c : NULL;
+}
+
+static void print_commands(FILE *to)
+{
+    fprintf(to, "crew trains models on one machine whose cores differ in speed.\n\n"
+                "usage: crew COMMAND [OPTIONS]\n\n");
+    for (const struct command *c = commands; c->name; c++)
+        fprintf(to, "  %-9s %s\n", c->name, c->summary);
+    fprintf(to, "\nTry: crew train --data digits\nMore: crew help COMMAND\n");
+}
+
+static int print_version(void)
+{
+    static const struct command self = {.name = "--version"};
+    struct crew_build_info b;
+    crew_build_info(&b);
+    printf("crew %s\ncompiler  %s\nhwloc     %s\nBLAS      %s\n          flavour %s, kernel %s%s%s\n", b.version,
+           b.compiler, b.hwloc, b.blas, b.blas_flavour, b.blas_core, b.blas_forced ? ", forced by " : "",
+           b.blas_forced ? b.blas_forced : "");
+    return finish(&self, 0);
+}
+
+static int unknown_command(const char *typed)
+{
+    const char *names[16];
+    size_t n = 0;
+    for (; commands[n].name && n < 16; n++)
+        names[n] = commands[n].name;
+    const char *near = crew_option_nearest(typed, names, n);
+    fprintf(stderr, "crew: unknown command '%s'%s%s%s (see crew help)\n", typed,
+            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return 2;
+}
+
+struct help {
+    bool manual;
+    const char *completion;
+};
+
+static const struct crew_option help_options[] = {
+    {.name = "man", .type = CREW_OPTION_FLAG, .offset = offsetof(struct help, manual),
+     .help = "print the manual page, roff"},
+    {.name = "completion", .type = CREW_OPTION_STRING, .offset = offsetof(struct help, completion),
+     .argument = "SHELL", .help = "print a completion script: bash"},
+    {.type = CREW_OPTION_END},
+};
+
+int run_help(const struct command *self, int argc, char **argv)
+{
+    char option[] = "--help";
+    struct help h;
+    int first;
+    const struct parser p = {.command = self, .group = {{help_options, &h}}, .n_groups = 1, .most = 1};
+    int code = parse_options(&p, argc, argv, &first);
+    if (code >= 0)
+        return code;
+    if (h.completion && strcmp(h.completion, "bash"))
+        return usage_error(self, "there is no completion for '%s', only for bash", h.completion);
+    const struct command *about = first < argc ? find(argv[first]) : NULL;
+    if (first < argc && !about)
+        return unknown_command(argv[first]);
+    if (about) {
+        char *args[] = {argv[first], option, NULL};
+        return about->run(about, 2, args);
+    }
+    if (h.manual)
+        print_manual_page(stdout);
+    else if (h.completion)
+        print_completion_script(stdout);
+    else
+        print_commands(stdout);
+    return finish(self, 0);
+}
+
+/* A file that is opened where 0, 1 or 2 is closed would become what it is not: a log would be standard output. Opened
+ * the wrong way round, so that using them fails as before. */
+static void reserve_standard_files(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", fd ? O_RDONLY : O_WRONLY);
+}
+
+int main(int argc, char **argv)
+{
+    reserve_standard_files();
+    signal(SIGPIPE, SIG_DFL); /* whatever was inherited: a closed pipe ends silently */
+    if (argc < 2) {
+        print_commands(stderr);
+        return 2;
+    }
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
+        return print_version();
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+        return run_help(find("help"), 1, argv);
+    const struct command *c = find(argv[1]);
+    return c ? c->run(c, argc - 1, argv + 1) : unknown_command(argv[1]);
+}

@@ -1,0 +1,27 @@
+/* How far a run is, on stderr: one line rewritten in place on a terminal, plain lines elsewhere. */
+#ifndef CREW_CLI_PROGRESS_H
+#define CREW_CLI_PROGRESS_H
+
+#include <crew/crew.h>
+#include <stdio.h>
+
+struct progress {
+    FILE *to; /* NULL: silent */
+    bool terminal, drawn;
+    uint64_t epochs, rounds;      /* limits, 0: none */
+    double time_limit_s;
+    uint64_t rows;                /* of an epoch */
+    double loss;                  /* smoothed over rounds */
+    double val_accuracy;          /* NaN: none yet */
+    double last_s;                /* when something was printed */
+    uint64_t last_round;
+    double rounds_per_s;
+};
+
+void progress_begin(struct progress *p, FILE *to, bool quiet, const struct crew_config *cfg,
+                    const struct crew_dataset_info *train);
+void progress_round(struct progress *p, const struct crew_record *r);
+void progress_epoch(struct progress *p, const struct crew_epoch_record *r);
+void progress_end(struct progress *p);
+
+#endif
