@@ -1,0 +1,66 @@
+/* Two workers, one of them four times slower (emulated: see --emulate), B = 10: the learned split against the split of
+ * the true means and the equal one. Mean round time over rounds FROM..UNTIL, the policies in turn. */
+#include "shapes.h"
+
+enum { B = 10, FROM = 300, UNTIL = 800, REPEATS = 3, POLICIES = 4 };
+
+struct sum {
+    double seconds;
+    uint64_t rounds;
+};
+
+static bool on_round(void *user, const struct crew_record *r)
+{
+    struct sum *s = user;
+    if (r->round >= FROM) {
+        s->seconds += r->wait_s;
+        s->rounds++;
+    }
+    return true;
+}
+
+static double mean_round(const char *policy, const crew_dataset *rows)
+{
+    struct crew_config cfg;
+    struct crew_data data;
+    struct crew_error err;
+    struct sum s = {0, 0};
+    crew_trainer *t;
+    memset(&data, 0, sizeof data);
+    memcpy(&data.train, &rows, sizeof rows);
+    crew_config_init(&cfg);
+    cfg.model = "mlp:512,256";
+    cfg.policy = policy;
+    cfg.workers = 2;
+    cfg.emulate = "0:1x 1:4x";
+    cfg.times = "1,4";
+    cfg.batch_tasks = B;
+    cfg.task_rows = TASK_ROWS;
+    cfg.epochs = 0;
+    cfg.rounds = UNTIL;
+    cfg.on_round = on_round;
+    cfg.user = &s;
+    if (crew_trainer_create(&cfg, &data, &t, &err) != CREW_OK || crew_trainer_run(t, &err) != CREW_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+    crew_trainer_destroy(t);
+    return s.seconds / (double)s.rounds;
+}
+
+int main(void)
+{
+    static const char *const policy[POLICIES] = {"fixed", "ata-empirical:eta=0.25", "uniform", "queue"};
+    crew_dataset *rows = random_rows();
+    bench_header("a core four times slower, mlp:512,256, B = 10, rounds 300..800");
+    for (int r = 0; r < REPEATS; r++) {
+        double mean[POLICIES];
+        for (int p = 0; p < POLICIES; p++)
+            mean[p] = mean_round(policy[p], rows);
+        for (int p = 0; p < POLICIES; p++)
+            printf("%-24s %9.3f ms  %6.3f x fixed  %6.3f x uniform\n", policy[p], 1e3 * mean[p], mean[p] / mean[0],
+                   mean[p] / mean[2]);
+    }
+    crew_dataset_destroy(rows);
+    return 0;
+}
