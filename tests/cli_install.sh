@@ -9,7 +9,7 @@ mode=${mode##*-}
 case $mode in
 asan | tsan) echo "skip: the example is built without the sanitizer's runtime"; exit 77 ;;
 esac
-make --no-print-directory -s install MODE="$mode" O="${BUILD#"$PWD"/}" DESTDIR="$dir" PREFIX=/usr
+make --no-print-directory -s install MODE="$mode" O="$BUILD" DESTDIR="$dir" PREFIX=/usr
 export PKG_CONFIG_PATH="$dir/usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$dir" LD_LIBRARY_PATH="$dir/usr/lib"
 cc=${CC:-cc}
 $cc -std=c11 -Wall -Wextra -Werror tests/example/train.c $(pkg-config --cflags --libs crew) -lm -o "$dir/shared"

@@ -96,7 +96,7 @@ struct trace {
 /* One row through all layers: W[l] is [in][out], then b[l]. Returns its cross-entropy. */
 static double forward(const struct net *t, const double *w, uint32_t row, struct trace *out)
 {
-    double most = -INFINITY, sum = 0;
+    double most = -HUGE_VAL, sum = 0;
     uint32_t classes = t->width[t->layers];
     for (uint32_t i = 0; i < t->width[0]; i++)
         out->y[0][i] = (double)t->x[row * t->width[0] + i];
@@ -136,7 +136,7 @@ static void backward(const struct net *t, const double *w, double *grad)
 {
     memset(grad, 0, t->n * sizeof *grad);
     for (uint32_t r = 0; r < t->rows; r++) {
-        struct trace f = {.nearest = INFINITY};
+        struct trace f = {.nearest = HUGE_VAL};
         double d[MAX_WIDTH], below[MAX_WIDTH], loss = forward(t, w, r, &f);
         uint32_t classes = t->width[t->layers];
         const double *z = f.y[t->layers];
@@ -163,7 +163,7 @@ static void backward(const struct net *t, const double *w, double *grad)
 /* Near a kink float and double may take different sides: such a case is drawn again. */
 static bool smooth(const struct net *t, double *w)
 {
-    struct trace trace = {.nearest = INFINITY};
+    struct trace trace = {.nearest = HUGE_VAL};
     for (size_t k = 0; k < t->n; k++)
         w[k] = (double)t->params[k];
     (void)loss_of(t, w, &trace);
@@ -180,8 +180,8 @@ static void the_gradient_is_the_derivative_of_the_loss(void **state)
     for (uint64_t i = 0; i < 120; i++) {
         open_net(&t, i);
         if (smooth(&t, w)) {
-            struct trace trace = {.nearest = INFINITY};
-            double most = 1e-3, loss = gradient_of(&t, 0, t.rows, false, grad),
+            struct trace trace = {.nearest = HUGE_VAL};
+            double most = (double)t.weight, loss = gradient_of(&t, 0, t.rows, false, grad),
                    exact = loss_of(&t, w, &trace);
             backward(&t, w, want);
             assert_true(fabs(loss - exact) < 2e-6 * (1 + exact));
@@ -213,7 +213,7 @@ static void the_definition_agrees_with_central_differences(void **state)
             const double h = 1e-5;
             size_t p = draw(30, i * 30 + k, (uint32_t)t.n);
             double was = w[p];
-            struct trace up = {.nearest = INFINITY}, down = up;
+            struct trace up = {.nearest = HUGE_VAL}, down = up;
             w[p] = was + h;
             double above = loss_of(&t, w, &up);
             w[p] = was - h;

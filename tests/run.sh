@@ -4,7 +4,8 @@
 # SEED=7 repeats random tests with another seed.
 build=$1
 shift
-export CREW="$PWD/$build/crew" BUILD="$PWD/$build"
+case $build in /*) ;; *) build=$PWD/$build ;; esac
+export CREW="$build/crew" BUILD="$build"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}"
 export TSAN_OPTIONS="${TSAN_OPTIONS:-ignore_noninstrumented_modules=1 halt_on_error=1}"
 # Results must not depend on a forced kernel.

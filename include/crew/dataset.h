@@ -50,13 +50,15 @@ struct crew_data_config {
     const char *test;       /**< file of test rows, or NULL */
     const char *validation; /**< file of validation rows, or NULL */
     const char *label;      /**< CSV label column: name, number from 1, "last"; NULL: one that is called
-                                 label, class, target or y, else the last; "none": no labels, any format */
+                                 label, class, target or y, else the last; "none": every column is
+                                 a feature, and labels of other formats are ignored */
     const char *missing;    /**< "refuse", "mean", or "zero": what a missing value becomes */
     const char *scale;      /**< "none", "unit", "standard" */
     double val_fraction;    /**< share of training rows set aside for validation, 0..0.9 */
     double test_fraction;   /**< share of all rows set aside for testing when no test file exists, 0..0.9 */
     uint64_t max_bytes;     /**< most bytes one input may unpack to; a gzip bomb stops here */
-    uint64_t seed;          /**< which rows are set aside; synthetic data */
+    uint64_t seed;          /**< which rows are set aside; synthetic data; 1. Not in the table: the
+                                 trainer's seed of that name is to be copied here */
 };
 
 /** The table behind struct crew_data_config: command line, config files, help. */

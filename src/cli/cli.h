@@ -41,6 +41,8 @@ void pick_options(const struct crew_option *from, const char *const *names, stru
 /* Print "crew NAME: sentence" and return the exit code that belongs to the status. */
 int fail(const struct command *c, crew_status status, const struct crew_error *err);
 int usage_error(const struct command *c, const char *fmt, ...) CREW_PRINTF(2, 3);
+/* Rows may take no more than is free. */
+void limit_to_memory(struct crew_data_config *data);
 /* The exit code once stdout is written: 1 and a sentence when it could not be. */
 int finish(const struct command *c, int code);
 

@@ -61,6 +61,8 @@ static void print_dataset(FILE *to, size_t i)
     fprintf(to, "%*s%u%s rows, %s, %u classes; ", INDENT, "", d->rows, test, shape, d->classes);
     if (crew_dataset_path(d, path, sizeof path))
         fprintf(to, "%s\n", path);
+    else if (d->bundled)
+        fprintf(to, "not found, should come with crew\n");
     else
         fprintf(to, "not here: datasets/fetch.sh %s\n", d->name);
 }

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct train {
@@ -87,14 +88,19 @@ static bool on_epoch(void *user, const struct crew_epoch_record *r)
 
 /* ---- Steps ---- */
 
-/* Outputs are tried before anything is computed, and opened once nothing else can fail. */
+/* Outputs are tried before anything is computed, and opened once nothing else can fail. A log may also go to a pipe
+ * or a terminal, which cannot be tried. */
 static crew_status check_outputs(const struct train *t, struct crew_error *err)
 {
     const char *const paths[] = {t->own.save, t->own.log, t->own.log_tasks};
     crew_status status = CREW_OK;
-    for (size_t i = 0; i < sizeof paths / sizeof *paths && status == CREW_OK; i++)
-        if (paths[i])
+    for (size_t i = 0; i < sizeof paths / sizeof *paths && status == CREW_OK; i++) {
+        struct stat st;
+        bool stream = i > 0 && paths[i] && stat(paths[i], &st) == 0 &&
+                      (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode));
+        if (paths[i] && !stream)
             status = crew_output_check(paths[i], t->own.force, err);
+    }
     return status;
 }
 
@@ -128,8 +134,11 @@ static crew_status load_weights(struct train *t, struct crew_error *err)
 static crew_status prepare(struct train *t, struct crew_error *err)
 {
     crew_status status = check_outputs(t, err);
+    struct crew_data_config data = t->data_cfg;
+    data.seed = t->cfg.seed;
+    limit_to_memory(&data);
     if (status == CREW_OK)
-        status = crew_data_open(&t->data_cfg, &t->data, err);
+        status = crew_data_open(&data, &t->data, err);
     if (status != CREW_OK)
         return status;
     crew_dataset_info(t->data.train, &t->info);

@@ -37,6 +37,13 @@ int fail(const struct command *c, crew_status status, const struct crew_error *e
     }
 }
 
+void limit_to_memory(struct crew_data_config *data)
+{
+    uint64_t most = crew_machine_free_bytes();
+    if (data->max_bytes > most)
+        data->max_bytes = most;
+}
+
 int finish(const struct command *c, int code)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))

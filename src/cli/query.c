@@ -20,6 +20,7 @@ crew_status query_open(struct query *q, const char *path, bool labels, struct cr
     const struct crew_data_expect expect = {q->model.features,
                                             labels ? q->model.shape.classes : 0,
                                             q->model.class_names, &q->model.scaler};
+    limit_to_memory(&q->cfg);
     status = crew_data_open_for(&q->cfg, &expect, &q->data, err);
     if (status != CREW_OK)
         return status;

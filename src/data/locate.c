@@ -1,7 +1,6 @@
 #include "data/locate.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>

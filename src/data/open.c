@@ -65,7 +65,8 @@ static crew_status choice(const char *setting, const char *value, const char *co
 
 /* What the settings mean, checked. */
 struct opening {
-    const struct crew_data_config *cfg;
+    struct crew_data_config
+        cfg; /* with the defaults of fields that an older caller does not know */
     struct crew_read_how how;
     enum crew_scaling scaling;
     struct crew_located files;
@@ -73,13 +74,21 @@ struct opening {
     struct crew_names classes;
 };
 
-static crew_status begin(struct opening *o, const struct crew_data_config *cfg,
+static crew_status begin(struct opening *o, const struct crew_data_config *given,
                          struct crew_error *err)
 {
     static const char *const missing[] = {"refuse", "mean", "zero"};
     static const char *const scaling[] = {"none", "unit", "standard"};
+    const struct crew_data_config *cfg = &o->cfg;
     uint32_t m, s;
-    *o = (struct opening){.cfg = cfg};
+    *o = (struct opening){0};
+    if (given->struct_size < offsetof(struct crew_data_config, test) ||
+        given->struct_size > sizeof *given)
+        return crew_fail(err, CREW_EINVAL,
+                         "struct_size is %zu: call crew_data_config_init() first",
+                         given->struct_size);
+    crew_data_config_init(&o->cfg);
+    memcpy(&o->cfg, given, given->struct_size);
     if (!cfg->data)
         return crew_fail(err, CREW_EINVAL, "data is not set");
     TRY(choice("missing", cfg->missing, missing, 3, &m, err));
@@ -109,7 +118,7 @@ static void finish(struct opening *o)
 /* What a part is called in messages. */
 static const char *path_of(const struct opening *o, unsigned part)
 {
-    const char *path = o->files.rows[part] ? o->files.rows[part] : o->cfg->data;
+    const char *path = o->files.rows[part] ? o->files.rows[part] : o->cfg.data;
     return strcmp(path, "-") == 0 ? "standard input" : path;
 }
 
@@ -142,7 +151,7 @@ static crew_status read_part(struct opening *o, enum crew_part part, struct crew
     const char *path = path_of(o, part), *labels = o->files.labels[part];
     const struct crew_dataset_entry *e = o->files.entry;
     struct crew_table *t = &o->table[part];
-    bool unlabelled = o->cfg->label && strcmp(o->cfg->label, "none") == 0;
+    bool unlabelled = o->cfg.label && strcmp(o->cfg.label, "none") == 0;
     TRY(crew_table_read(o->files.rows[part], &o->how, t, err));
     if (t->features == 0)
         return crew_fail(err, CREW_EFORMAT,
@@ -187,7 +196,7 @@ static crew_status replace(struct opening *o, enum crew_part part, const char *p
 
 static crew_status read_all(struct opening *o, struct crew_error *err)
 {
-    const struct crew_data_config *cfg = o->cfg;
+    const struct crew_data_config *cfg = &o->cfg;
     if (crew_synth_is(cfg->data)) {
         TRY(crew_synth_make(cfg->data, cfg->seed, cfg->max_bytes, &o->table[CREW_PART_TRAIN],
                             err));
@@ -227,7 +236,7 @@ static crew_dataset **part_of(struct crew_data *data, unsigned p)
 
 static crew_status split(struct opening *o, struct crew_data *out, struct crew_error *err)
 {
-    const struct crew_data_config *cfg = o->cfg;
+    const struct crew_data_config *cfg = &o->cfg;
     for (unsigned p = 0; p < CREW_PARTS; p++) {
         if (o->table[p].rows)
             TRY(crew_dataset_from_table(&o->table[p], &o->classes, part_of(out, p), err));
@@ -313,15 +322,14 @@ static crew_status read_for(struct opening *o, const struct crew_data_expect *ex
     *part = CREW_PART_TRAIN;
     o->how.features = expect->features;
     o->how.labels_optional = true;
-    if (crew_synth_is(o->cfg->data)) {
-        TRY(crew_synth_make(o->cfg->data, o->cfg->seed, o->cfg->max_bytes, &o->table[*part],
-                            err));
+    if (crew_synth_is(o->cfg.data)) {
+        TRY(crew_synth_make(o->cfg.data, o->cfg.seed, o->cfg.max_bytes, &o->table[*part], err));
         if (o->table[*part].features != expect->features)
-            return crew_fail(err, CREW_EFORMAT, "%s has %u features, must be %u", o->cfg->data,
+            return crew_fail(err, CREW_EFORMAT, "%s has %u features, must be %u", o->cfg.data,
                              o->table[*part].features, expect->features);
         return CREW_OK;
     }
-    TRY(crew_locate(o->cfg->data, &o->files, err));
+    TRY(crew_locate(o->cfg.data, &o->files, err));
     if (o->files.rows[CREW_PART_TEST])
         *part = CREW_PART_TEST;
     return read_part(o, *part, err);

@@ -107,7 +107,7 @@ static crew_status inflate_member(z_stream *z, const struct buffer *packed, size
         out->size += room_now - z->avail_out;
         if (rc == Z_MEM_ERROR)
             return crew_fail(err, CREW_ENOMEM, "not enough memory to unpack %s", path);
-        if (rc == Z_BUF_ERROR || (rc == Z_OK && *taken == packed->size && z->avail_out))
+        if (rc == Z_BUF_ERROR) /* there is room, so what it lacks is input */
             return crew_fail(err, CREW_EFORMAT,
                              "%s is truncated: its gzip data ends at byte %zu", path,
                              packed->size);

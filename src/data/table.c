@@ -19,9 +19,11 @@ crew_status crew_table_alloc(struct crew_table *t, const char *path, size_t rows
                          path, features, CREW_MAX_FEATURES);
     if (!crew_mul(rows, features, &cells) || !crew_mul(cells, sizeof *t->x, &bytes) ||
         bytes > max_bytes)
-        return crew_fail(err, CREW_EFORMAT,
-                         "%s has %zu rows of %zu features, more than max-bytes allows", path,
-                         rows, features);
+        return crew_fail(err, CREW_ENOMEM,
+                         "%s has %zu rows of %zu features: %.0f MB, more than the %.0f MB that "
+                         "are free or allowed by max-bytes",
+                         path, rows, features, 4e-6 * (double)rows * (double)features,
+                         1e-6 * (double)max_bytes);
     t->x = features ? crew_alloc(bytes) : NULL;
     t->label = labels ? crew_alloc(rows * sizeof *t->label) : NULL;
     if ((features && !t->x) || (labels && !t->label))

@@ -167,8 +167,8 @@ static crew_status start_threads(crew_trainer *t, struct crew_error *err)
     crew_free(slot);
     TRY(status);
     if (taken)
-        crew_trainer_add_note(t, "%u of these cores are used by another crew already: both will be slower; waiting "
-                              "threads sleep at once", taken);
+        crew_trainer_add_note(t, "another crew runs on %u of these cores: both will be slower; waiting threads sleep "
+                              "at once", taken);
     bool shared = taken || t->n > m->n_slots || (m->quota_cores > 0 && m->quota_cores < t->n);
     if (shared)
         pool.spin_s = 0;
