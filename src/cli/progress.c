@@ -17,7 +17,6 @@ void progress_begin(struct progress *p, FILE *to, bool quiet, const struct crew_
     p->time_limit_s = cfg->time_limit_s;
     p->rows = train->rows;
     p->loss = p->val_accuracy = (double)NAN;
-    p->last_s = -PLAIN_S;
 }
 
 /* Seconds left by the nearest of the limits, NaN: none is set. */
@@ -44,8 +43,7 @@ static void duration(double s, char *out, size_t cap)
         snprintf(out, cap, "%lu:%02lu", t / 60, t % 60);
 }
 
-static void describe(const struct progress *p, uint64_t epoch, uint64_t round, double left, char *out,
-                     size_t cap)
+static void describe(struct progress *p, uint64_t epoch, uint64_t round, double left)
 {
     char epochs[32] = "", val[32] = "", until[32];
     if (p->epochs)
@@ -53,18 +51,29 @@ static void describe(const struct progress *p, uint64_t epoch, uint64_t round, d
     if (isfinite(p->val_accuracy))
         snprintf(val, sizeof val, "  val %.4f", p->val_accuracy);
     duration(left, until, sizeof until);
-    snprintf(out, cap, "epoch %llu%s  round %llu  loss %.4f%s  %.0f rounds/s  %s left",
+    snprintf(p->text, sizeof p->text, "epoch %llu%s  round %llu  loss %.4f%s  %.0f rounds/s  %s left",
              (unsigned long long)epoch, epochs, (unsigned long long)round, p->loss, val, p->rounds_per_s,
              until);
 }
 
-static void draw(struct progress *p, const char *text)
+static void draw(struct progress *p)
 {
     struct winsize w;
     int width = ioctl(fileno(p->to), TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? w.ws_col - 1 : 79;
-    fprintf(p->to, "\r%.*s\033[K", width, text);
+    if (p->terminal)
+        fprintf(p->to, "\r%.*s\033[K", width, p->text);
+    else
+        fprintf(p->to, "%s\n", p->text);
     fflush(p->to);
-    p->drawn = true;
+}
+
+/* On a terminal ten times a second; elsewhere at each tenth of the epochs, and every two seconds. */
+static bool due(const struct progress *p, const struct crew_record *r, double since)
+{
+    bool ends = r->epoch_rows == p->rows;
+    if (p->terminal)
+        return since >= REDRAW_S;
+    return since >= PLAIN_S || (ends && p->epochs && r->epoch * 10 / p->epochs > (r->epoch - 1) * 10 / p->epochs);
 }
 
 void progress_round(struct progress *p, const struct crew_record *r)
@@ -72,19 +81,15 @@ void progress_round(struct progress *p, const struct crew_record *r)
     if (!p->to)
         return;
     p->loss = isfinite(p->loss) ? p->loss + 0.1 * (r->loss - p->loss) : r->loss;
-    double since = r->elapsed_s - (p->last_s > 0 ? p->last_s : 0);
-    if (since < (p->terminal ? REDRAW_S : PLAIN_S))
+    double since = r->elapsed_s - p->last_s;
+    if (!due(p, r, since) && !(p->epochs && r->epoch == p->epochs && r->epoch_rows == p->rows))
         return;
-    char text[256];
     double epochs_done = (double)(r->epoch - 1) + (double)r->epoch_rows / (double)p->rows;
-    p->rounds_per_s = (double)(r->round - p->last_round) / since;
+    p->rounds_per_s = since > 0 ? (double)(r->round - p->last_round) / since : 0;
     p->last_s = r->elapsed_s;
     p->last_round = r->round;
-    describe(p, r->epoch, r->round, time_left(p, r->round, epochs_done, r->elapsed_s), text, sizeof text);
-    if (p->terminal)
-        draw(p, text);
-    else
-        fprintf(p->to, "%s\n", text);
+    describe(p, r->epoch, r->round, time_left(p, r->round, epochs_done, r->elapsed_s));
+    draw(p);
 }
 
 void progress_epoch(struct progress *p, const struct crew_epoch_record *r)
@@ -94,8 +99,6 @@ void progress_epoch(struct progress *p, const struct crew_epoch_record *r)
 
 void progress_end(struct progress *p)
 {
-    if (p->to && p->drawn)
-        fprintf(p->to, "\r\033[K");
-    if (p->to)
-        fflush(p->to);
+    if (p->to && p->terminal && p->text[0]) /* the last state stays */
+        fprintf(p->to, "\n");
 }

@@ -7,7 +7,7 @@
 
 struct progress {
     FILE *to; /* NULL: silent */
-    bool terminal, drawn;
+    bool terminal;
     uint64_t epochs, rounds;      /* limits, 0: none */
     double time_limit_s;
     uint64_t rows;                /* of an epoch */
@@ -16,6 +16,7 @@ struct progress {
     double last_s;                /* when something was printed */
     uint64_t last_round;
     double rounds_per_s;
+    char text[256];               /* drawn last */
 };
 
 void progress_begin(struct progress *p, FILE *to, bool quiet, const struct crew_config *cfg,

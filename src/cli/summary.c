@@ -13,10 +13,10 @@ static void print_workers(FILE *to, const crew_trainer *t, const struct crew_sum
     uint64_t all = 0;
     for (uint32_t i = 0; i < s->n; i++)
         all += s->worker[i].tasks;
-    fprintf(to, "\nworker   cpu  core  kind            tasks   share    busy s   mean ms     sd ms\n");
+    fprintf(to, "\nworker   cpu  core  kind               tasks   share    busy s   mean ms     sd ms\n");
     for (uint32_t i = 0; i < s->n; i++) {
         const struct crew_worker_summary *w = &s->worker[i];
-        fprintf(to, "%6u %5u%c %4u  %-10.10s %10llu %6.1f%% %9.3f", i, w->cpu, w->bound ? ' ' : '*',
+        fprintf(to, "%6u %5u%c %4u  %-13.13s %10llu %6.1f%% %9.3f", i, w->cpu, w->bound ? ' ' : '*',
                 m->slots[w->slot].core, kind_name(m, w->kind), (unsigned long long)w->tasks,
                 all ? 100.0 * (double)w->tasks / (double)all : 0.0, w->busy_s);
         if (isfinite(w->mean_s))
@@ -34,8 +34,8 @@ static void print_workers(FILE *to, const crew_trainer *t, const struct crew_sum
 void print_summary(FILE *to, const crew_trainer *t, const struct crew_summary *s,
                    const struct crew_evaluation *test)
 {
-    fprintf(to, "%llu rounds, %llu epochs in %.2f s (%.0f rows/s)%s\n", (unsigned long long)s->rounds,
-            (unsigned long long)s->epochs, s->wall_s, s->train_s > 0 ? (double)s->rows / s->train_s : 0.0,
+    fprintf(to, "%llu rounds, %llu epoch%s in %.2f s (%.0f rows/s)%s\n", (unsigned long long)s->rounds,
+            (unsigned long long)s->epochs, s->epochs == 1 ? "" : "s", s->wall_s, s->train_s > 0 ? (double)s->rows / s->train_s : 0.0,
             s->stopped ? ", stopped on request" : s->timed_out ? ", time limit reached" : "");
     if (isfinite(s->train_loss))
         fprintf(to, "train loss      %.4f\n", s->train_loss);

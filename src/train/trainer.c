@@ -47,12 +47,48 @@ static double learning_rate(const crew_trainer *t)
     return t->cfg.lr * crew_schedule_at_epoch(&t->schedule, ((double)t->round + 0.5) / per_epoch);
 }
 
+/* One step, in slices that whoever is free takes: the coordinator, and the workers that did at least half as many
+ * tasks as the busiest in the round before. A parked or slow core would only be waited for. */
+struct step {
+    crew_trainer *t;
+    const float *grad;
+    double lr;
+    float scale;
+    _Atomic size_t next; /* relaxed: hands out numbers, the pool publishes the rest */
+};
+
+enum { SLICE = 1 << 14 }; /* parameters: some 20 us */
+
+static void step_slices(void *self, uint32_t worker)
+{
+    struct step *s = self;
+    size_t n = s->t->net->n_params;
+    (void)worker;
+    for (;;) {
+        size_t first = SLICE * atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
+        if (first >= n)
+            return;
+        crew_optimizer_step(s->t->optimizer, s->lr, s->scale, s->grad, s->t->params, first,
+                            n - first < SLICE ? n - first : SLICE);
+    }
+}
+
 static void step(crew_trainer *t, const float *grad, double lr)
 {
     double length = t->cfg.clip > 0 ? norm(grad, t->net->n_params) : 0;
-    float scale = length > t->cfg.clip ? (float)(t->cfg.clip / length) : 1.0f;
+    struct step s = {t, grad, lr, length > t->cfg.clip ? (float)(t->cfg.clip / length) : 1.0f, 0};
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < t->n; i++)
+        most = t->record_done[i] > most ? t->record_done[i] : most;
+    bool spread = t->net->n_params > 2 * SLICE && most > 0;
     crew_optimizer_begin(t->optimizer);
-    crew_optimizer_step(t->optimizer, lr, scale, grad, t->params, 0, t->net->n_params);
+    for (uint32_t i = 1; i < t->n && spread; i++)
+        if (2 * t->record_done[i] >= most)
+            crew_pool_start(t->pool, i, step_slices, &s);
+    step_slices(&s, 0);
+    for (uint32_t i = 1; i < t->n && spread; i++)
+        if (2 * t->record_done[i] >= most)
+            crew_pool_wait(t->pool, i);
 }
 
 /* Parts whose results were dropped are handed out again. */
