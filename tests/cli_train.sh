@@ -58,7 +58,7 @@ expect 2 "holds a model mlp:64 of 64 features and 10 classes" train -q --init "$
 run train --epochs 1
 grep -q "digits: 1438 rows" "$tmp/err" || miss "no introduction on stderr"
 ! grep -q "$(printf '\r')" "$tmp/err" || miss "a carriage return where there is no terminal"
-for line in "1 epochs in" "train loss" "test accuracy" "weights digest" "worker   cpu" "wall "; do
+for line in "1 epoch in" "train loss" "test accuracy" "weights digest" "worker   cpu" "wall "; do
     holds "$line"
 done
 done_testing

@@ -125,6 +125,19 @@ static void a_network_comes_back(void **state)
     drop(net);
 }
 
+/* Found out before the training, not when its result is to be saved. */
+static void class_names_that_are_not_utf_8_are_refused(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"the", "caf\xe9"};
+    const struct crew_model_shape shape = {1, 2, 1, 2};
+    crew_network *net;
+    assert_int_equal(crew_network_create("softmax", &shape, names, NULL, &net, &err),
+                     CREW_EFORMAT);
+    assert_null(net);
+    assert_non_null(strstr(err.text, "class 1 (from 0) is not UTF-8"));
+}
+
 /* ---- Hostile files ---- */
 
 #define T(NAME, DTYPE, SHAPE, FROM, TO)                                                        \
@@ -140,6 +153,8 @@ static const struct {
      "{" T("a", "F32", "[1]", "0", "4") "," T("b", "F32", "[1]", "8", "12") "}", 12},
     {"gap at the start", "{" T("a", "F32", "[1]", "4", "8") "}", 8},
     {"overlap", "{" T("a", "F32", "[2]", "0", "8") "," T("b", "F32", "[1]", "4", "8") "}", 8},
+    {"overlap and gap of the same size",
+     "{" T("a", "F32", "[2]", "0", "8") "," T("b", "F32", "[1]", "4", "8") "}", 12},
     {"same place", "{" T("a", "F32", "[1]", "0", "4") "," T("b", "F32", "[1]", "0", "4") "}",
      4},
     {"trailing bytes", "{" T("a", "F32", "[1]", "0", "4") "}", 5},
@@ -222,7 +237,8 @@ static void lengths_beyond_the_file_are_refused(void **state)
     (void)state;
     uint8_t file[512];
     size_t n = build(file, "{" T("a", "F32", "[1]", "0", "4") "}", 4);
-    const uint64_t lengths[] = {n - 7, n, (1 << 20) + 8, INT64_MAX, UINT64_MAX - 7, UINT64_MAX};
+    const uint64_t lengths[] = {n - 7,     n - 4,          n,         (1 << 20) + 8,
+                                INT64_MAX, UINT64_MAX - 7, UINT64_MAX};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         crew_put_le64(file, lengths[i]);
         put(file, n);
@@ -329,18 +345,45 @@ static void a_network_cut_at_any_byte_is_refused(void **state)
     drop(net);
 }
 
-/* What __metadata__ says must fit what the tensors are. */
-static void networks_that_contradict_themselves_are_refused(void **state)
+/* ---- Networks that contradict themselves ---- */
+
+/* A file of softmax, 2 features, 3 classes, scaled; one text or one tensor is replaced by `other` or
+ * `bad`, or left out where that has no value, no data. */
+static crew_status load_with(const struct crew_st_meta *other, const struct crew_st_tensor *bad)
 {
-    (void)state;
-    static const float w[6] = {0}, zero[3] = {0};
+    static const float w[6] = {0}, three[3] = {0};
+    static const struct crew_st_meta meta[] = {{"format", "crew 1"}, {"model", "softmax"},
+                                               {"shape", "1,2,1"},   {"classes", "3"},
+                                               {"scale", "unit"},    {"class_names", "[]"}};
     const struct crew_st_tensor tensor[] = {
         {.name = "layers.0.weight", .n_dims = 2, .dims = {2, 3}, .data = w, .count = 6},
-        {.name = "layers.0.bias", .n_dims = 1, .dims = {3}, .data = zero, .count = 3}};
-    static const struct crew_st_meta good[] = {{"format", "crew 1"}, {"model", "softmax"},
-                                               {"shape", "1,2,1"},   {"classes", "3"},
-                                               {"scale", "none"},    {"class_names", "[]"}};
-    enum { N = sizeof good / sizeof *good };
+        {.name = "layers.0.bias", .n_dims = 1, .dims = {3}, .data = three, .count = 3},
+        {.name = "input.offset", .n_dims = 1, .dims = {2}, .data = w, .count = 2},
+        {.name = "input.factor", .n_dims = 1, .dims = {2}, .data = w, .count = 2}};
+    struct crew_st_meta texts[6];
+    struct crew_st_tensor tensors[4];
+    size_t n = 0, k = 0;
+    for (size_t i = 0; i < 6; i++) {
+        bool same = other && strcmp(meta[i].key, other->key) == 0;
+        if (!same || other->value)
+            texts[n++] = same ? *other : meta[i];
+    }
+    for (size_t i = 0; i < 4; i++) {
+        bool same = bad && strcmp(tensor[i].name, bad->name) == 0;
+        if (!same || bad->data)
+            tensors[k++] = same ? *bad : tensor[i];
+    }
+    crew_network *net;
+    assert_int_equal(crew_st_write(path, true, texts, n, tensors, k, &err), CREW_OK);
+    crew_status status = crew_network_load(path, &net, &err);
+    assert_true((status == CREW_OK) == (net != NULL));
+    crew_network_destroy(net);
+    return status;
+}
+
+static void what_the_metadata_claims_is_checked(void **state)
+{
+    (void)state;
     static const struct crew_st_meta bad[] = {{"format", "crew 2"},
                                               {"format", NULL},
                                               {"model", "sofmax"},
@@ -363,27 +406,38 @@ static void networks_that_contradict_themselves_are_refused(void **state)
                                               {"class_names", "[1,2,3]"},
                                               {"class_names", "{}"},
                                               {"class_names", "["},
-                                              {"scale", "unit"},
                                               {"scale", "whatever"},
                                               {"scale", NULL}};
-    crew_network *net;
-    assert_int_equal(crew_st_write(path, true, good, N, tensor, 2, &err), CREW_OK);
-    assert_int_equal(crew_network_load(path, &net, &err), CREW_OK);
-    crew_network_destroy(net);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct crew_st_meta meta[N];
-        size_t n = 0;
-        for (size_t k = 0; k < N; k++)
-            if (strcmp(good[k].key, bad[i].key) != 0)
-                meta[n++] = good[k];
-        if (bad[i].value)
-            meta[n++] = bad[i];
-        assert_int_equal(crew_st_write(path, true, meta, n, tensor, 2, &err), CREW_OK);
-        crew_status status = crew_network_load(path, &net, &err);
-        if (status != CREW_EFORMAT || net)
-            fail_msg("%s = %s: status %d, '%s'", bad[i].key,
-                     bad[i].value ? bad[i].value : "(none)", status, err.text);
-    }
+    assert_int_equal(load_with(NULL, NULL), CREW_OK);
+    assert_int_equal(load_with(&(struct crew_st_meta){"scale", "none"}, NULL), CREW_OK);
+    assert_int_equal(
+        load_with(&(struct crew_st_meta){"class_names", "[\"a\",\"b\",\"c\"]"}, NULL), CREW_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (load_with(&bad[i], NULL) != CREW_EFORMAT)
+            fail_msg("%s = %s: '%s'", bad[i].key, bad[i].value ? bad[i].value : "(none)",
+                     err.text);
+}
+
+static void tensors_of_another_shape_are_refused(void **state)
+{
+    (void)state;
+    static const float x[12] = {0};
+    const struct crew_st_tensor bad[] = {
+        {.name = "layers.0.weight"},
+        {.name = "layers.0.weight", .n_dims = 2, .dims = {3, 2}, .data = x, .count = 6},
+        {.name = "layers.0.weight", .n_dims = 1, .dims = {6}, .data = x, .count = 6},
+        {.name = "layers.0.weight", .n_dims = 3, .dims = {2, 3, 1}, .data = x, .count = 6},
+        {.name = "layers.0.weight", .n_dims = 3, .dims = {2, 3, 2}, .data = x, .count = 12},
+        {.name = "layers.0.bias"},
+        {.name = "layers.0.bias", .n_dims = 1, .dims = {2}, .data = x, .count = 2},
+        {.name = "layers.0.bias", .n_dims = 0, .data = x, .count = 1},
+        {.name = "input.offset"},
+        {.name = "input.offset", .n_dims = 1, .dims = {1}, .data = x, .count = 1},
+        {.name = "input.factor"},
+        {.name = "input.factor", .n_dims = 1, .dims = {3}, .data = x, .count = 3}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (load_with(NULL, &bad[i]) != CREW_EFORMAT)
+            fail_msg("%s, case %zu: '%s'", bad[i].name, i, err.text);
 }
 
 int main(void)
@@ -391,13 +445,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tensors_and_texts_come_back),
         cmocka_unit_test(a_network_comes_back),
+        cmocka_unit_test(class_names_that_are_not_utf_8_are_refused),
         cmocka_unit_test(hostile_headers_are_refused),
         cmocka_unit_test(lengths_beyond_the_file_are_refused),
         cmocka_unit_test(a_million_dimensions_are_refused),
         cmocka_unit_test(what_is_no_file_is_refused),
         cmocka_unit_test(no_mutation_crashes),
         cmocka_unit_test(a_network_cut_at_any_byte_is_refused),
-        cmocka_unit_test(networks_that_contradict_themselves_are_refused),
+        cmocka_unit_test(what_the_metadata_claims_is_checked),
+        cmocka_unit_test(tensors_of_another_shape_are_refused),
     };
     test_print_seed();
     return cmocka_run_group_tests(tests, enter, leave);

@@ -1,18 +1,26 @@
 #include "train/network.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
-static crew_status copy_names(crew_network *net, const char *const *names)
+static crew_status copy_names(crew_network *net, const char *const *names, struct crew_error *err)
 {
     if (!names)
         return CREW_OK;
     if (!(net->class_names = crew_zalloc(net->shape.classes * sizeof *net->class_names)))
         return CREW_ENOMEM;
-    for (uint32_t i = 0; i < net->shape.classes; i++)
+    for (uint32_t i = 0; i < net->shape.classes; i++) {
+        json_t *text = json_string(names[i]); /* found out now: the file of the model could not hold it */
+        json_decref(text);
+        if (!text)
+            return crew_fail(err, CREW_EFORMAT,
+                             "the name of class %u (from 0) is not UTF-8 text: convert the data, for instance with iconv",
+                             i);
         if (!(net->class_names[i] = crew_strdup(names[i])))
             return CREW_ENOMEM;
+    }
     return CREW_OK;
 }
 
@@ -62,9 +70,13 @@ crew_status crew_network_create(const char *spec, const struct crew_model_shape 
     crew_status status = ops->create(colon ? colon + 1 : NULL, shape, &net->model, err);
     if (status == CREW_OK) {
         net->n_params = ops->n_params(net->model);
-        if (!(net->spec = crew_strdup(spec)) || copy_names(net, class_names) != CREW_OK ||
-            copy_scaler(net, scaler) != CREW_OK)
-            status = crew_fail(err, CREW_ENOMEM, "no memory for the network");
+        status = copy_names(net, class_names, err);
+        if (status == CREW_OK && !(net->spec = crew_strdup(spec)))
+            status = CREW_ENOMEM;
+        if (status == CREW_OK)
+            status = copy_scaler(net, scaler);
+        if (status == CREW_ENOMEM)
+            crew_fail(err, CREW_ENOMEM, "no memory for the network");
     }
     if (status == CREW_OK)
         *out = net;

@@ -173,7 +173,7 @@ crew_status crew_trainer_evaluate(crew_trainer *t, const crew_dataset *data,
     memset(out, 0, sizeof *out);
     TRY(crew_network_fits(t->net, data, err));
     crew_pool_call(t->pool, measure_call, &c);
-    if (c.status == CREW_ENOMEM)
-        return crew_fail(err, CREW_ENOMEM, "no memory to evaluate");
-    return c.status;
+    if (c.status == CREW_OK)
+        return CREW_OK;
+    return crew_fail(err, c.status, "evaluation: %s", crew_status_text(c.status));
 }
