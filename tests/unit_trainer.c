@@ -136,8 +136,28 @@ static void a_callback_that_says_false_ends_the_run(void **state)
         rig_run(t);
         crew_trainer_summary(t, &s);
         assert_true(s.stopped && s.rounds == after);
+        seen.stop_after = 0; /* the stop was served: the next run goes on to its end */
+        rig_run(t);
+        crew_trainer_summary(t, &s);
+        assert_true(!s.stopped && s.rounds > after);
         crew_trainer_destroy(t);
     }
+}
+
+static void a_stop_between_runs_ends_the_next_one_at_once(void **state)
+{
+    (void)state;
+    struct crew_config cfg = rig_config();
+    struct crew_summary s;
+    crew_trainer *t = rig_trainer(&cfg);
+    crew_trainer_request_stop(t);
+    rig_run(t);
+    crew_trainer_summary(t, &s);
+    assert_true(s.stopped && s.rounds == 0);
+    rig_run(t);
+    crew_trainer_summary(t, &s);
+    assert_true(!s.stopped && s.rounds > 0);
+    crew_trainer_destroy(t);
 }
 
 static void *stop_soon(void *self)
@@ -361,6 +381,7 @@ int main(void)
         cmocka_unit_test(the_loss_is_that_of_the_rounds_rows),
         cmocka_unit_test(a_callback_that_says_false_ends_the_run),
         cmocka_unit_test(a_stop_request_leaves_whole_rounds),
+        cmocka_unit_test(a_stop_between_runs_ends_the_next_one_at_once),
         cmocka_unit_test(the_time_limit_ends_the_run),
         cmocka_unit_test(a_second_run_goes_on_where_the_first_ended),
         cmocka_unit_test(a_loss_that_overflows_keeps_the_last_good_weights),

@@ -148,8 +148,8 @@ CREW_CHECKED CREW_API crew_status crew_trainer_create(const struct crew_config *
  *  CREW_ENONFINITE: parameters are those before the offending round. */
 CREW_CHECKED CREW_API crew_status crew_trainer_run(crew_trainer *t, struct crew_error *err);
 
-/** End the round in flight, which does not count, and return from crew_trainer_run(). Any thread, any
- *  signal handler. */
+/** End the round in flight, which does not count, and return from crew_trainer_run(); between runs: from the
+ *  next one, at once. Any thread, any signal handler. */
 CREW_API void crew_trainer_request_stop(crew_trainer *t);
 
 /** What happened so far. */

@@ -67,8 +67,9 @@ struct crew_executor_ops {
     CREW_CHECKED crew_status (*run_round)(void *self, const struct crew_round *in,
                                           struct crew_outcome *out);
     double (*now)(const void *self); /**< seconds since create, real or virtual */
-    void (*stop)(void *self); /**< end the round in flight and all later ones; from any thread or signal
-                                   handler */
+    void (*stop)(void *self); /**< end the round in flight and all later ones until resume(); from any thread
+                                   or signal handler */
+    void (*resume)(void *self); /**< forget a stop */
     void (*destroy)(void *self);
 };
 

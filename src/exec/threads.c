@@ -254,6 +254,12 @@ static void stop(void *self)
     raise_stop(self, REQUESTED);
 }
 
+static void resume(void *self)
+{
+    struct threads *e = self;
+    atomic_store_explicit(&e->stop, RUNNING, memory_order_relaxed);
+}
+
 static void destroy(void *self)
 {
     struct threads *e = self;
@@ -300,5 +306,6 @@ const struct crew_executor_ops crew_threads = {
     .run_round = run_round,
     .now = now,
     .stop = stop,
+    .resume = resume,
     .destroy = destroy,
 };

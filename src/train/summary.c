@@ -88,7 +88,7 @@ void crew_trainer_summary(crew_trainer *t, struct crew_summary *out)
     out->best_epoch = t->best_epoch;
     out->weights_digest = crew_hash(CREW_HASH_INIT, t->params, t->net->n_params * sizeof(float));
     out->n_params = t->net->n_params;
-    out->stopped = atomic_load_explicit(&t->stop, memory_order_relaxed);
+    out->stopped = t->stopped;
     out->timed_out = t->timed_out;
     out->n = t->n;
     out->worker = t->worker;

@@ -184,6 +184,9 @@ static void run(void *self, uint32_t worker)
         memcpy(t->params, t->best, t->net->n_params * sizeof *t->best);
     t->wall_s += crew_trainer_now(t) - t->began_s;
     t->run_status = status == CREW_ESTOPPED ? CREW_OK : status;
+    t->stopped = atomic_exchange_explicit(&t->stop, false, memory_order_relaxed);
+    if (t->stopped) /* served: the next run goes on */
+        t->loop.executor->resume(t->loop.executor_self);
 }
 
 crew_status crew_trainer_run(crew_trainer *t, struct crew_error *err)

@@ -71,7 +71,7 @@ struct crew_trainer {
     double began_s;               /* this run, by crew_trainer_now() */
     double best_accuracy;
     uint64_t best_epoch;
-    bool timed_out;
+    bool timed_out, stopped;      /* the last run */
     _Atomic bool stop; /* requested: relaxed, it carries no data */
 
     uint64_t *record_done; /* [n] scratch of the record */
