@@ -1,6 +1,7 @@
-/* Timing for benchmarks: warm up, double the repetitions until a sample takes 20 ms, take samples of several
- * candidates in turn, print median and spread. Figures are ratios to a yardstick of the same run: the machines
- * these run on are shared, and absolute times mean little. */
+/* Timing for benchmarks: warm up, double the repetitions until a sample takes 20 ms, take
+ * samples of several candidates in turn, print median and spread. Figures are ratios to a
+ * yardstick of the same run: the machines these run on are shared, and absolute times mean
+ * little. */
 #ifndef CREW_BENCH_BENCH_H
 #define CREW_BENCH_BENCH_H
 
@@ -17,7 +18,8 @@ struct bench {
     const char *name;
     void (*run)(void *self);
     void *self;
-    void *(*open)(void *recipe); /* makes self from recipe before each sample, not timed; or NULL */
+    void *(*open)(
+        void *recipe); /* makes self from recipe before each sample, not timed; or NULL */
     void (*close)(void *self);
     void *recipe;
     uint64_t repeats;
@@ -58,7 +60,8 @@ static inline double bench_time(struct bench *b)
 static inline void bench_run(struct bench *b, int n)
 {
     for (int i = 0; i < n; i++)
-        for (b[i].repeats = 1; bench_time(&b[i]) * (double)b[i].repeats < 0.02; b[i].repeats *= 2)
+        for (b[i].repeats = 1; bench_time(&b[i]) * (double)b[i].repeats < 0.02;
+             b[i].repeats *= 2)
             ;
     for (int s = 0; s < SAMPLES; s++)
         for (int i = 0; i < n; i++)
@@ -66,7 +69,8 @@ static inline void bench_run(struct bench *b, int n)
 }
 
 /* Median of the ratios of neighbouring samples, and their spread. */
-static inline double bench_ratio(const struct bench *b, const struct bench *yardstick, double *low, double *high)
+static inline double bench_ratio(const struct bench *b, const struct bench *yardstick,
+                                 double *low, double *high)
 {
     double r[SAMPLES];
     for (int s = 0; s < SAMPLES; s++)
@@ -89,8 +93,9 @@ static inline void bench_header(const char *what)
 {
     struct crew_build_info b;
     crew_build_info(&b);
-    printf("%s\n%s; %s, %s, kernel %s\nmedian of %d samples (10 %% .. 90 %%); x: against the first row\n", what,
-           b.compiler, b.blas, b.blas_flavour, b.blas_core, SAMPLES);
+    printf("%s\n%s; %s, %s, kernel %s\nmedian of %d samples (10 %% .. 90 %%); x: against the "
+           "first row\n",
+           what, b.compiler, b.blas, b.blas_flavour, b.blas_core, SAMPLES);
     if (b.blas_forced)
         printf("WARNING: %s forces the BLAS kernel: unset it\n", b.blas_forced);
 }

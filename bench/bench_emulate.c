@@ -1,5 +1,6 @@
-/* Two workers, one of them four times slower (emulated: see --emulate), B = 10: the learned split against the split of
- * the true means and the equal one. Mean round time over rounds FROM..UNTIL, the policies in turn. */
+/* Two workers, one of them four times slower (emulated: see --emulate), B = 10: the learned
+ * split against the split of the true means and the equal one. Mean round time over rounds
+ * FROM..UNTIL, the policies in turn. */
 #include "shapes.h"
 
 enum { B = 10, FROM = 300, UNTIL = 800, REPEATS = 3, POLICIES = 4 };
@@ -40,7 +41,8 @@ static double mean_round(const char *policy, const crew_dataset *rows)
     cfg.rounds = UNTIL;
     cfg.on_round = on_round;
     cfg.user = &s;
-    if (crew_trainer_create(&cfg, &data, &t, &err) != CREW_OK || crew_trainer_run(t, &err) != CREW_OK) {
+    if (crew_trainer_create(&cfg, &data, &t, &err) != CREW_OK ||
+        crew_trainer_run(t, &err) != CREW_OK) {
         fprintf(stderr, "%s\n", err.text);
         exit(1);
     }
@@ -50,7 +52,8 @@ static double mean_round(const char *policy, const crew_dataset *rows)
 
 int main(void)
 {
-    static const char *const policy[POLICIES] = {"fixed", "ata-empirical:eta=0.25", "uniform", "queue"};
+    static const char *const policy[POLICIES] = {"fixed", "ata-empirical:eta=0.25", "uniform",
+                                                 "queue"};
     crew_dataset *rows = random_rows();
     bench_header("a core four times slower, mlp:512,256, B = 10, rounds 300..800");
     for (int r = 0; r < REPEATS; r++) {
@@ -58,8 +61,8 @@ int main(void)
         for (int p = 0; p < POLICIES; p++)
             mean[p] = mean_round(policy[p], rows);
         for (int p = 0; p < POLICIES; p++)
-            printf("%-24s %9.3f ms  %6.3f x fixed  %6.3f x uniform\n", policy[p], 1e3 * mean[p], mean[p] / mean[0],
-                   mean[p] / mean[2]);
+            printf("%-24s %9.3f ms  %6.3f x fixed  %6.3f x uniform\n", policy[p], 1e3 * mean[p],
+                   mean[p] / mean[0], mean[p] / mean[2]);
     }
     crew_dataset_destroy(rows);
     return 0;

@@ -1,5 +1,6 @@
-/* What the canonical order of the sum costs: a round's gradients folded as a tree, against adding them all into one
- * buffer by sgemm with beta = 1, which depends on who computes what. One thread, mlp:512,256. */
+/* What the canonical order of the sum costs: a round's gradients folded as a tree, against
+ * adding them all into one buffer by sgemm with beta = 1, which depends on who computes what.
+ * One thread, mlp:512,256. */
 #include "shapes.h"
 #include "train/reduce.h"
 
@@ -17,7 +18,8 @@ static void gradient(struct rig *r, bool add, float *sum)
     const struct crew_task_context task = {.seed = 1};
     struct crew_batch batch = {r->x, r->label, TASK_ROWS, 1e-3f};
     double loss;
-    if (r->ops->gradient(r->model, &task, r->params, &batch, r->workspace, add, sum, &loss) != CREW_OK)
+    if (r->ops->gradient(r->model, &task, r->params, &batch, r->workspace, add, sum, &loss) !=
+        CREW_OK)
         exit(1);
 }
 
@@ -71,7 +73,8 @@ int main(void)
     bench_print(&b[0], &b[0]);
     bench_print(&b[1], &b[0]);
     double share = 1 - 1 / bench_ratio(&b[1], &b[0], &low, &high);
-    printf("the order costs %.1f %% of the round (%.1f .. %.1f)\n", 100 * share, 100 * (1 - 1 / low), 100 * (1 - 1 / high));
+    printf("the order costs %.1f %% of the round (%.1f .. %.1f)\n", 100 * share,
+           100 * (1 - 1 / low), 100 * (1 - 1 / high));
     r.ops->destroy(r.model);
     crew_reduce_destroy(r.reduce);
     crew_free(r.params);

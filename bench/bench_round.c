@@ -1,6 +1,7 @@
-/* What a round costs when its tasks cost nothing: both workers run their quota, timed, and the policy learns.
- * Yardstick: an empty OpenMP parallel region of as many threads. Where the two virtual CPUs sit on the host
- * decides most of it, so the time a cache line takes there and back is printed too. */
+/* What a round costs when its tasks cost nothing: both workers run their quota, timed, and the
+ * policy learns. Yardstick: an empty OpenMP parallel region of as many threads. Where the two
+ * virtual CPUs sit on the host decides most of it, so the time a cache line takes there and
+ * back is printed too. */
 #include "bench.h"
 #include "exec/loop.h"
 #include "exec/threads.h"
@@ -18,7 +19,8 @@ struct rig {
     uint64_t round;
 };
 
-static crew_status nothing(void *self, uint32_t worker, const struct crew_task_context *t, bool droppable)
+static crew_status nothing(void *self, uint32_t worker, const struct crew_task_context *t,
+                           bool droppable)
 {
     (void)self, (void)worker, (void)t, (void)droppable;
     return CREW_OK;
@@ -33,7 +35,8 @@ static void one_round(void *self)
 {
     struct rig *r = self;
     crew_status status = crew_loop_plan(&r->loop, ++r->round, r->tasks, NULL);
-    for (uint32_t i = 0; i < r->n; i++) /* planned and learned, but everybody runs: an empty task tempts to stay alone */
+    for (uint32_t i = 0; i < r->n;
+         i++) /* planned and learned, but everybody runs: an empty task tempts to stay alone */
         r->loop.plan.quota[i] = r->tasks / r->n;
     if (status == CREW_OK)
         status = crew_loop_run(&r->loop, 1, 0, NULL, &r->work);
@@ -42,14 +45,16 @@ static void one_round(void *self)
     crew_loop_observe(&r->loop);
 }
 
-/* The team's threads, made by this thread and bound like the pool's: they would inherit its one core. */
+/* The team's threads, made by this thread and bound like the pool's: they would inherit its one
+ * core. */
 static void bind_team(const crew_machine *machine, uint32_t n)
 {
 #pragma omp parallel num_threads((int)n)
     {
         struct crew_error err;
-        if (crew_bind_self(machine, (uint32_t)omp_get_thread_num() % crew_machine_info(machine)->n_slots, &err) !=
-            CREW_OK)
+        if (crew_bind_self(machine,
+                           (uint32_t)omp_get_thread_num() % crew_machine_info(machine)->n_slots,
+                           &err) != CREW_OK)
             printf("WARNING: %s\n", err.text);
     }
 }
@@ -98,7 +103,9 @@ static void measure_trip(struct rig *r)
         t = (crew_now_s() - t) / TRIPS;
     }
     printf("a cache line there and back: %.0f ns (%s)\n", 1e9 * t,
-           t > 180e-9 ? "two caches" : t < 70e-9 ? "two threads of one core" : "one cache");
+           t > 180e-9  ? "two caches"
+           : t < 70e-9 ? "two threads of one core"
+                       : "one cache");
 }
 
 static void measure(void *self, uint32_t worker)
@@ -124,13 +131,15 @@ int main(void)
     memset(r, 0, sizeof r);
     if (crew_machine_create(NULL, &machine, &err) != CREW_OK)
         return 1;
-    uint32_t n = crew_machine_info(machine)->n_slots < 2 ? 2 : crew_machine_info(machine)->n_slots;
+    uint32_t n =
+        crew_machine_info(machine)->n_slots < 2 ? 2 : crew_machine_info(machine)->n_slots;
     struct crew_pool_config pool = {.machine = machine, .n = n, .spin_s = 50e-6};
     if (crew_pool_create(&pool, &r[0].pool, &err) != CREW_OK)
         return 1;
     for (int i = 0; i < 2; i++) {
         struct crew_threads_config threads = {r[0].pool, machine, 8 * n, NULL};
-        struct crew_policy_config policy = {.struct_size = sizeof policy, .n = n, .seed = 1, .settings = "eta=0.25"};
+        struct crew_policy_config policy = {
+            .struct_size = sizeof policy, .n = n, .seed = 1, .settings = "eta=0.25"};
         r[i].n = n;
         r[i].machine = machine;
         r[i].tasks = i ? 8 * n : n;

@@ -1,5 +1,6 @@
-/* Training against its own matrix products: the sgemm calls that the gradients of ROUNDS rounds consist of, bare,
- * warm, with beta = 0, in the layout that is faster; one worker. Then two workers against one. */
+/* Training against its own matrix products: the sgemm calls that the gradients of ROUNDS rounds
+ * consist of, bare, warm, with beta = 0, in the layout that is faster; one worker. Then two
+ * workers against one. */
 #include "shapes.h"
 
 struct products {
@@ -8,23 +9,29 @@ struct products {
     float *y[4], *d[4], *w[3], *g[3];
 };
 
-static void product(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float *a, const float *b, float *c)
+static void product(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float *a,
+                    const float *b, float *c)
 {
-    cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, ta == CblasNoTrans ? k : m, b, tb == CblasNoTrans ? n : k, 0, c, n);
+    cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, ta == CblasNoTrans ? k : m, b,
+                tb == CblasNoTrans ? n : k, 0, c, n);
 }
 
 static void one_task(struct products *p)
 {
     const CBLAS_TRANSPOSE no = CblasNoTrans, yes = CblasTrans;
     for (int l = 0; l < p->layers; l++)
-        product(no, p->by_output ? yes : no, TASK_ROWS, p->width[l + 1], p->width[l], p->y[l], p->w[l], p->y[l + 1]);
+        product(no, p->by_output ? yes : no, TASK_ROWS, p->width[l + 1], p->width[l], p->y[l],
+                p->w[l], p->y[l + 1]);
     for (int l = p->layers; l-- > 0;) {
         if (p->by_output)
-            product(yes, no, p->width[l + 1], p->width[l], TASK_ROWS, p->d[l + 1], p->y[l], p->g[l]);
+            product(yes, no, p->width[l + 1], p->width[l], TASK_ROWS, p->d[l + 1], p->y[l],
+                    p->g[l]);
         else
-            product(yes, no, p->width[l], p->width[l + 1], TASK_ROWS, p->y[l], p->d[l + 1], p->g[l]);
+            product(yes, no, p->width[l], p->width[l + 1], TASK_ROWS, p->y[l], p->d[l + 1],
+                    p->g[l]);
         if (l)
-            product(no, p->by_output ? no : yes, TASK_ROWS, p->width[l], p->width[l + 1], p->d[l + 1], p->w[l], p->d[l]);
+            product(no, p->by_output ? no : yes, TASK_ROWS, p->width[l], p->width[l + 1],
+                    p->d[l + 1], p->w[l], p->d[l]);
     }
 }
 
@@ -61,17 +68,22 @@ static double operations(int layers, const int *width)
     return sum * ROUNDS * TASKS;
 }
 
-#define CREW(NAME, RECIPE)                                                                         \
-    {                                                                                              \
-        .name = NAME, .run = run_trainer, .open = open_trainer, .close = close_trainer, .recipe = RECIPE \
+#define CREW(NAME, RECIPE)                                                              \
+    {                                                                                   \
+        .name = NAME, .run = run_trainer, .open = open_trainer, .close = close_trainer, \
+        .recipe = RECIPE                                                                \
     }
 
 static void compare(const char *model, int layers, const int *width, const crew_dataset *rows)
 {
     struct recipe one = {model, "queue", 1, rows}, two = {model, "queue", 2, rows},
                   ata = {model, "ata-empirical:eta=0.25", 2, rows};
-    struct bench b[] = {{.name = "bare sgemm, weights [in][out]", .run = run_products, .self = products(false, layers, width)},
-                        {.name = "bare sgemm, weights [out][in]", .run = run_products, .self = products(true, layers, width)},
+    struct bench b[] = {{.name = "bare sgemm, weights [in][out]",
+                         .run = run_products,
+                         .self = products(false, layers, width)},
+                        {.name = "bare sgemm, weights [out][in]",
+                         .run = run_products,
+                         .self = products(true, layers, width)},
                         CREW("crew, 1 worker", &one),
                         CREW("crew, 2 workers, queue", &two),
                         CREW("crew, 2 workers, ata-empirical", &ata)};

@@ -1,4 +1,5 @@
-/* The networks that are measured, on rows of MNIST's shape: what a user of small dense networks runs. */
+/* The networks that are measured, on rows of MNIST's shape: what a user of small dense networks
+ * runs. */
 #ifndef CREW_BENCH_SHAPES_H
 #define CREW_BENCH_SHAPES_H
 
@@ -27,7 +28,8 @@ static inline crew_dataset *random_rows(void)
     float *x = random_floats((size_t)DATA_ROWS * FEATURES, 1);
     for (uint32_t i = 0; label && i < DATA_ROWS; i++)
         label[i] = i % CLASSES;
-    if (!label || crew_dataset_wrap(x, label, DATA_ROWS, FEATURES, CLASSES, &ds, &err) != CREW_OK)
+    if (!label ||
+        crew_dataset_wrap(x, label, DATA_ROWS, FEATURES, CLASSES, &ds, &err) != CREW_OK)
         exit(1);
     return ds; /* kept until the end, as its arrays are */
 }
@@ -46,7 +48,8 @@ static inline void *open_trainer(void *recipe)
     struct crew_error err;
     crew_trainer *t;
     memset(&data, 0, sizeof data);
-    memcpy(&data.train, &r->rows, sizeof r->rows); /* read only, but the struct owns it elsewhere */
+    memcpy(&data.train, &r->rows,
+           sizeof r->rows); /* read only, but the struct owns it elsewhere */
     crew_config_init(&cfg);
     cfg.model = r->model;
     cfg.workers = r->workers;

@@ -1,5 +1,5 @@
-/* For the tests of data readers: a folder of files that goes away afterwards, and the sentence that a
- * bad file must bring about. */
+/* For the tests of data readers: a folder of files that goes away afterwards, and the sentence
+ * that a bad file must bring about. */
 #ifndef CREW_TESTS_DATA_FILES_H
 #define CREW_TESTS_DATA_FILES_H
 

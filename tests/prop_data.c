@@ -118,7 +118,8 @@ static const struct {
     {&crew_npy_reader, npy, sizeof npy - 1},     {&crew_npy_reader, npy2, sizeof npy2 - 1},
 };
 
-/* Read n bytes, which stand in a block of their very size so that a sanitizer sees each step beyond. */
+/* Read n bytes, which stand in a block of their very size so that a sanitizer sees each step
+ * beyond. */
 static crew_status read_bytes(const struct crew_reader *reader, const uint8_t *bytes, size_t n,
                               const struct crew_read_how *how)
 {

@@ -1,5 +1,5 @@
-/* Same seed, same bits: whatever the policy, the number of workers and how gradients are added, and the same as a
- * plain loop that follows the definition. */
+/* Same seed, same bits: whatever the policy, the number of workers and how gradients are added,
+ * and the same as a plain loop that follows the definition. */
 #include "testing.h"
 
 #include "base/blas.h"
@@ -43,8 +43,8 @@ enum { SLOTS = MOST_TASKS + 8 }; /* spare ones, too */
 static float grad[SLOTS][MOST_PARAMS];
 static bool there[SLOTS]; /* which of them take part */
 
-/* sum[l, r) = sum[l, m) + sum[m, r), m - l = the largest power of two below r - l; what is not there is left
- * out. False: nothing is. */
+/* sum[l, r) = sum[l, m) + sum[m, r), m - l = the largest power of two below r - l; what is not
+ * there is left out. False: nothing is. */
 static bool sum(uint32_t l, uint32_t r, size_t i, float *out)
 {
     uint32_t half = 1;
@@ -180,7 +180,8 @@ static void every_policy_and_worker_count_gives_the_same_bits(void **state)
     }
 }
 
-/* Where the self-test allows it, gradients are added in place; with the same bits as when they are not. */
+/* Where the self-test allows it, gradients are added in place; with the same bits as when they
+ * are not. */
 static void adding_in_place_changes_no_bit(void **state)
 {
     (void)state;
@@ -200,7 +201,8 @@ static void adding_in_place_changes_no_bit(void **state)
         print_message("this BLAS kernel never adds in place with the same bits\n");
 }
 
-/* Clipping, schedule and a slow core change the result or its pace, not its dependence on who computed it. */
+/* Clipping, schedule and a slow core change the result or its pace, not its dependence on who
+ * computed it. */
 static void settings_of_the_step_change_no_bit_by_allocation(void **state)
 {
     (void)state;
@@ -289,14 +291,15 @@ static void a_policy_of_ones_own_gives_the_same_bits(void **state)
 
 /* ---- Greedy: other bits, but every row of an epoch once ---- */
 
-/* Stands between executor and trainer, notes which rows were kept and repeats each round by the definition. */
+/* Stands between executor and trainer, notes which rows were kept and repeats each round by the
+ * definition. */
 struct witness {
     crew_trainer *t;
     struct crew_work inner;
     struct plain plain;
     uint32_t seen[RIG_ROWS], rows[SLOTS], row[SLOTS][RIG_TASK_ROWS];
-    bool kept
-        [SLOTS]; /* like rows and row: written by the worker that settles the task, read between rounds */
+    bool kept[SLOTS]; /* like rows and row: written by the worker that settles the task, read
+                         between rounds */
     _Atomic uint32_t dropped;
 };
 

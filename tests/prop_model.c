@@ -1,4 +1,5 @@
-/* Dense networks against their definition in double precision, and that against central differences. */
+/* Dense networks against their definition in double precision, and that against central
+ * differences. */
 #include "base/blas.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -198,7 +199,8 @@ static void the_gradient_is_the_derivative_of_the_loss(void **state)
     assert_true(checked > 60);
 }
 
-/* (f(w + h) - f(w - h)) / 2h, h = 1e-5: truncation h^2 f''' and rounding 1e-16 / h, both below 1e-9. */
+/* (f(w + h) - f(w - h)) / 2h, h = 1e-5: truncation h^2 f''' and rounding 1e-16 / h, both below
+ * 1e-9. */
 static void the_definition_agrees_with_central_differences(void **state)
 {
     (void)state;
@@ -356,7 +358,8 @@ static void tensors_cover_the_parameters_in_order(void **state)
     }
 }
 
-/* Uniform on +-sqrt(6 / in): variance 2 / in; a mean of squares of n uniforms has sd 0.894 / sqrt(n) of itself. */
+/* Uniform on +-sqrt(6 / in): variance 2 / in; a mean of squares of n uniforms has sd 0.894 /
+ * sqrt(n) of itself. */
 static void initial_weights_have_variance_2_over_in(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* The canonical sum: the same bits whoever puts what, in whatever order, on however many threads. */
+/* The canonical sum: the same bits whoever puts what, in whatever order, on however many
+ * threads. */
 #include "base/mem.h"
 #include "base/rng.h"
 #include "machine/pool.h"
@@ -14,7 +15,8 @@ static float leaf(uint32_t task, size_t i)
     return (float)(crew_rng_unit(test_seed(), CREW_STREAM_TEST, task, i) - 0.5);
 }
 
-/* sum[l, r) = sum[l, m) + sum[m, r), m - l = the largest power of two below r - l: the definition, by recursion. */
+/* sum[l, r) = sum[l, m) + sum[m, r), m - l = the largest power of two below r - l: the
+ * definition, by recursion. */
 static float canonical(uint32_t l, uint32_t r, size_t i)
 {
     uint32_t half = 1;
@@ -56,7 +58,8 @@ static void assert_canonical(crew_reduce *r, uint32_t tasks)
 static void any_order_gives_the_sum_of_the_definition(void **state)
 {
     (void)state;
-    crew_reduce *r = crew_reduce_create(PARAMS, MAX_TASKS, MAX_TASKS); /* any order: as many owners as tasks */
+    crew_reduce *r = crew_reduce_create(PARAMS, MAX_TASKS,
+                                        MAX_TASKS); /* any order: as many owners as tasks */
     uint32_t order[MAX_TASKS];
     assert_non_null(r);
     for (uint32_t tasks = 1; tasks <= MAX_TASKS; tasks += 1 + tasks / 9)
@@ -70,7 +73,8 @@ static void any_order_gives_the_sum_of_the_definition(void **state)
     crew_reduce_destroy(r);
 }
 
-/* Kept tasks 1, 2, 5 of 7: (1) and (2) meet at [0, 4), 5 comes alone to [4, 7): (g1 + g2) + g5. */
+/* Kept tasks 1, 2, 5 of 7: (1) and (2) meet at [0, 4), 5 comes alone to [4, 7): (g1 + g2) + g5.
+ */
 static void missing_tasks_are_left_out(void **state)
 {
     (void)state;
@@ -89,7 +93,8 @@ static void missing_tasks_are_left_out(void **state)
     crew_reduce_destroy(r);
 }
 
-/* n workers, each with a contiguous range or all with one queue, stay within the blocks that were reserved. */
+/* n workers, each with a contiguous range or all with one queue, stay within the blocks that
+ * were reserved. */
 struct crowd {
     crew_reduce *r;
     uint32_t tasks, n;

@@ -1,4 +1,5 @@
-/* Gradients and steps against PyTorch, where python3-torch is installed; see torch_reference.py. */
+/* Gradients and steps against PyTorch, where python3-torch is installed; see
+ * torch_reference.py. */
 #include "base/mem.h"
 #include "base/rng.h"
 #include "testing.h"
@@ -69,7 +70,8 @@ static void make_case(void)
     assert_int_equal(fclose(f), 0);
 }
 
-/* Exit status of argv[0], -1: it was killed. Python finds its modules by that name: it must be the right one. */
+/* Exit status of argv[0], -1: it was killed. Python finds its modules by that name: it must be
+ * the right one. */
 static int run(char **argv)
 {
     int status = -1;
@@ -135,7 +137,8 @@ static void gradients_agree(void **state)
         assert_true(fabs((double)grad[i] - want[i]) < 1e-6);
 }
 
-/* Float rounding, amplified by 20 steps; an error in a formula shows at the size of the steps, 0.01 and more. */
+/* Float rounding, amplified by 20 steps; an error in a formula shows at the size of the steps,
+ * 0.01 and more. */
 static void twenty_steps_agree(void **state)
 {
     (void)state;

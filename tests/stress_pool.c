@@ -1,4 +1,5 @@
-/* Threads that come and go, wait and are woken: no wake-up is lost, and who waits long uses no CPU. */
+/* Threads that come and go, wait and are woken: no wake-up is lost, and who waits long uses no
+ * CPU. */
 #include "base/clock.h"
 #include "base/rng.h"
 #include "machine/park.h"
@@ -35,7 +36,8 @@ static crew_pool *make(uint32_t n, double spin_s)
     return p;
 }
 
-/* What all cases hand to the workers. Each worker writes its own entry, without atomics: the pool publishes it. */
+/* What all cases hand to the workers. Each worker writes its own entry, without atomics: the
+ * pool publishes it. */
 enum { MOST = 16 };
 struct work {
     crew_pool *pool;

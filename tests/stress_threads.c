@@ -1,4 +1,5 @@
-/* The pool and the executor on it, under load: every task once, whatever the plan; stops at every moment. */
+/* The pool and the executor on it, under load: every task once, whatever the plan; stops at
+ * every moment. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -16,12 +17,13 @@ struct probe {
     _Atomic uint32_t computed[TASKS + SPARE], kept[TASKS + SPARE], dropped[TASKS + SPARE];
     _Atomic uint32_t together; /* workers inside compute() now */
     _Atomic uint32_t most;
-    uint32_t fails;            /* this task fails, 0: none */
-    uint32_t endless;          /* tasks of this worker end only when stopped; UINT32_MAX: none */
+    uint32_t fails;   /* this task fails, 0: none */
+    uint32_t endless; /* tasks of this worker end only when stopped; UINT32_MAX: none */
     double work[TASKS + SPARE];
 };
 
-static crew_status compute(void *self, uint32_t worker, const struct crew_task_context *t, bool droppable)
+static crew_status compute(void *self, uint32_t worker, const struct crew_task_context *t,
+                           bool droppable)
 {
     struct probe *p = self;
     (void)droppable;
@@ -54,7 +56,8 @@ struct rig {
 
 static void rig_open(struct rig *r, uint32_t n, const double *slowdown)
 {
-    struct crew_threads_config cfg = {.pool = test_pool(n), .max_tasks = TASKS + SPARE, .slowdown = slowdown};
+    struct crew_threads_config cfg = {
+        .pool = test_pool(n), .max_tasks = TASKS + SPARE, .slowdown = slowdown};
     cfg.machine = test_machine_;
     memset(r, 0, sizeof *r);
     r->n = n;
@@ -89,7 +92,8 @@ static void coordinate(struct rig *r, void (*body)(struct rig *))
     crew_pool_call(test_pool(r->n), in_pool, r);
 }
 
-static crew_status round_of(struct rig *r, uint64_t round, uint32_t tasks, uint32_t spare, struct crew_outcome *out)
+static crew_status round_of(struct rig *r, uint64_t round, uint32_t tasks, uint32_t spare,
+                            struct crew_outcome *out)
 {
     struct crew_work run = {&r->probe, compute, settle};
     struct crew_round in = {1, round, tasks, spare, &r->plan, r->probe.work, &run};
@@ -104,10 +108,13 @@ static crew_status round_of(struct rig *r, uint64_t round, uint32_t tasks, uint3
 /* Random legal plans: quotas, an open tail, or both. */
 static uint32_t random_plan(struct rig *r, uint64_t round)
 {
-    uint32_t tasks = 1 + (uint32_t)(crew_rng_u64(test_seed(), CREW_STREAM_TEST, 2, round) % TASKS), left = tasks;
+    uint32_t tasks =
+                 1 + (uint32_t)(crew_rng_u64(test_seed(), CREW_STREAM_TEST, 2, round) % TASKS),
+             left = tasks;
     bool open = crew_rng_u64(test_seed(), CREW_STREAM_TEST, 3, round) % 2;
     for (uint32_t i = 0; i < r->n; i++) {
-        uint64_t want = crew_rng_u64(test_seed(), CREW_STREAM_TEST, 4 + i, round) % (TASKS / r->n + 1);
+        uint64_t want =
+            crew_rng_u64(test_seed(), CREW_STREAM_TEST, 4 + i, round) % (TASKS / r->n + 1);
         r->plan.quota[i] = want < left ? want : left;
         r->plan.open[i] = open && (i == 0 || want % 2);
         left -= (uint32_t)r->plan.quota[i];
@@ -132,7 +139,8 @@ static void random_rounds(struct rig *r)
             const struct crew_timing *x = &out.timing[i];
             assert_true(x->seconds > 0 && x->kept && x->task < tasks && x->worker < r->n);
             if (i) /* sorted by worker, then in order of execution */
-                assert_true(x[-1].worker < x->worker || (x[-1].worker == x->worker && x[-1].task < x->task));
+                assert_true(x[-1].worker < x->worker ||
+                            (x[-1].worker == x->worker && x[-1].task < x->task));
         }
     }
 }
@@ -169,7 +177,8 @@ static void ten_thousand_rounds_pass(void **state)
     rig_close(&r);
 }
 
-/* Worker 1 never ends by itself: the round must not wait for it, and must not count what it did. */
+/* Worker 1 never ends by itself: the round must not wait for it, and must not count what it
+ * did. */
 static void overrunning_rounds(struct rig *r)
 {
     struct crew_outcome out;
@@ -187,7 +196,8 @@ static void overrunning_rounds(struct rig *r)
         assert_int_equal(kept, tasks);
         assert_int_equal(kept + dropped, out.n_timings);
         for (size_t i = 0; i < out.n_timings; i++)
-            assert_true(out.timing[i].kept == (atomic_load(&r->probe.kept[out.timing[i].task]) == 1));
+            assert_true(out.timing[i].kept ==
+                        (atomic_load(&r->probe.kept[out.timing[i].task]) == 1));
     }
 }
 
@@ -230,11 +240,14 @@ static void until_stopped(struct rig *r)
     assert_int_equal(round_of(r, round, 16, 0, &out), CREW_ESTOPPED); /* and stays stopped */
 }
 
-/* A stop from another thread, at a random moment: the pool's own worker 2, which has no tasks. */
+/* A stop from another thread, at a random moment: the pool's own worker 2, which has no tasks.
+ */
 static void stop_later(void *self, uint32_t worker)
 {
     struct rig *r = self;
-    double until = crew_now_s() + 1e-6 * (double)(crew_rng_u64(test_seed(), CREW_STREAM_TEST, worker, r->n) % 300);
+    double until =
+        crew_now_s() +
+        1e-6 * (double)(crew_rng_u64(test_seed(), CREW_STREAM_TEST, worker, r->n) % 300);
     while (crew_now_s() < until)
         ;
     crew_threads.stop(r->executor);

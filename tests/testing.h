@@ -24,7 +24,8 @@ static inline void test_print_seed(void)
     printf("SEED=%llu\n", (unsigned long long)test_seed());
 }
 
-/* A pool of n workers, more than cores if need be; made at the first call, kept until test_pool_done(). */
+/* A pool of n workers, more than cores if need be; made at the first call, kept until
+ * test_pool_done(). */
 static crew_machine *test_machine_;
 static crew_pool *test_pool_;
 

@@ -1,4 +1,5 @@
-/* A small classification problem and trainers on it, for the tests of the trainer. Include testing.h first. */
+/* A small classification problem and trainers on it, for the tests of the trainer. Include
+ * testing.h first. */
 #ifndef CREW_TESTS_TRAINER_RIG_H
 #define CREW_TESTS_TRAINER_RIG_H
 

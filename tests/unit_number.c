@@ -70,7 +70,8 @@ static void other_texts_are_no_numbers(void **state)
     }
 }
 
-/* Random digits, point and exponent, lengths 1..40: the fast path and the slow one agree with strtod. */
+/* Random digits, point and exponent, lengths 1..40: the fast path and the slow one agree with
+ * strtod. */
 static void random_decimals_agree_with_strtod(void **state)
 {
     (void)state;

@@ -144,7 +144,8 @@ static void class_names_that_are_not_utf_8_are_refused(void **state)
     "\"" NAME "\":{\"dtype\":\"" DTYPE "\",\"shape\":" SHAPE ",\"data_offsets\":[" FROM "," TO \
     "]}"
 
-/* Header text and the bytes of data that follow it; each differs from a good file in one thing. */
+/* Header text and the bytes of data that follow it; each differs from a good file in one thing.
+ */
 static const struct {
     const char *what, *header;
     size_t data;
@@ -288,7 +289,8 @@ static void what_is_no_file_is_refused(void **state)
     assert_null(f);
 }
 
-/* Any byte changed, taken out or doubled: refused, or read as a network whose parameters are there. */
+/* Any byte changed, taken out or doubled: refused, or read as a network whose parameters are
+ * there. */
 static void no_mutation_crashes(void **state)
 {
     (void)state;
@@ -347,8 +349,8 @@ static void a_network_cut_at_any_byte_is_refused(void **state)
 
 /* ---- Networks that contradict themselves ---- */
 
-/* A file of softmax, 2 features, 3 classes, scaled; one text or one tensor is replaced by `other` or
- * `bad`, or left out where that has no value, no data. */
+/* A file of softmax, 2 features, 3 classes, scaled; one text or one tensor is replaced by
+ * `other` or `bad`, or left out where that has no value, no data. */
 static crew_status load_with(const struct crew_st_meta *other, const struct crew_st_tensor *bad)
 {
     static const float w[6] = {0}, three[3] = {0};

@@ -120,7 +120,8 @@ static void the_order_depends_on_seed_and_epoch_alone(void **state)
     assert_memory_equal(a, b, sizeof a);
 }
 
-/* 10 parts of one row, B = 3, 2 spare. Tasks 0 and 3 of round 1 are dropped: they come first in round 2. */
+/* 10 parts of one row, B = 3, 2 spare. Tasks 0 and 3 of round 1 are dropped: they come first in
+ * round 2. */
 static void what_was_dropped_comes_first_in_the_next_round(void **state)
 {
     (void)state;
@@ -139,7 +140,8 @@ static void what_was_dropped_comes_first_in_the_next_round(void **state)
     crew_sampler_destroy(s);
 }
 
-/* 10 rows in tasks of 4: 4, 4, 2. B = 1: the short one is never spare; B = 2 takes it alone in round 2. */
+/* 10 rows in tasks of 4: 4, 4, 2. B = 1: the short one is never spare; B = 2 takes it alone in
+ * round 2. */
 static void a_short_part_comes_last_and_alone(void **state)
 {
     (void)state;

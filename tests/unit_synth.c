@@ -38,8 +38,8 @@ static void rows_are_a_function_of_seed_and_row(void **state)
     crew_table_free(&other);
 }
 
-/* The same bits on every (little-endian) machine. The digest (FNV-1a) was worked out by another program:
- * Philox and the two formulas of synth.c in Python, each step rounded to float. */
+/* The same bits on every (little-endian) machine. The digest (FNV-1a) was worked out by another
+ * program: Philox and the two formulas of synth.c in Python, each step rounded to float. */
 static void values_never_change(void **state)
 {
     (void)state;
@@ -52,8 +52,8 @@ static void values_never_change(void **state)
     crew_table_free(&t);
 }
 
-/* Rows nearest to their class's mean: nearly all, not all. 5 deviations apart with 10 classes: at most
- * 9 x 0.62 % on average wrong. */
+/* Rows nearest to their class's mean: nearly all, not all. 5 deviations apart with 10 classes:
+ * at most 9 x 0.62 % on average wrong. */
 static void blobs_can_be_told_apart_but_not_all(void **state)
 {
     enum { ROWS = 5000, D = 16, K = 10 };

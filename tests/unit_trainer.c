@@ -104,7 +104,8 @@ static void records_add_up_to_the_summary(void **state)
     crew_trainer_destroy(t);
 }
 
-/* A round of all rows: its loss is that of the training data at the weights before. In any number of pieces. */
+/* A round of all rows: its loss is that of the training data at the weights before. In any
+ * number of pieces. */
 static void the_loss_is_that_of_the_rounds_rows(void **state)
 {
     (void)state;
@@ -230,7 +231,8 @@ static void a_second_run_goes_on_where_the_first_ended(void **state)
     crew_trainer_destroy(t);
 }
 
-/* After round 5 all parameters are the largest float: logits overflow, their differences are no numbers. */
+/* After round 5 all parameters are the largest float: logits overflow, their differences are no
+ * numbers. */
 static bool poison(void *user, const struct crew_record *r)
 {
     struct seen *s = user;
@@ -323,7 +325,8 @@ static void evaluations_agree(void **state)
     crew_trainer_destroy(t);
 }
 
-/* Validation on the training rows' labels turned round: the first epoch is the best, and is what is kept. */
+/* Validation on the training rows' labels turned round: the first epoch is the best, and is
+ * what is kept. */
 static void the_best_epoch_is_kept(void **state)
 {
     (void)state;

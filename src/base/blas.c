@@ -20,7 +20,8 @@ void crew_blas_info(struct crew_blas_info *out)
     for (int i = 0; i < 2 && !out->forced; i++)
         out->forced = getenv(force[i]) ? force[i] : NULL;
     out->threads = threads > 0 ? (uint32_t)threads : 1;
-    /* Its table of work areas holds twice MAX_THREADS; measured: a warning at 130, a crash from 140 for 64. */
+    /* Its table of work areas holds twice MAX_THREADS; measured: a warning at 130, a crash from
+     * 140 for 64. */
     unsigned long n = most ? strtoul(most + strlen("MAX_THREADS="), NULL, 10) : 64;
     out->callers = (uint32_t)(n > 0 && n <= 4096 ? 2 * n : 128);
     out->concurrent = parallel != 0 || strstr(config, "USE_LOCKING") != NULL;
@@ -51,8 +52,8 @@ static void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, size_t m, size_t n, siz
                  const float *a, const float *b, float *c)
 {
     size_t lda = ta == CblasNoTrans ? k : m, ldb = tb == CblasNoTrans ? n : k;
-    cblas_sgemm(CblasRowMajor, ta, tb, (blasint)m, (blasint)n, (blasint)k, 1.0f, a, (blasint)lda,
-                b, (blasint)ldb, 1.0f, c, (blasint)n);
+    cblas_sgemm(CblasRowMajor, ta, tb, (blasint)m, (blasint)n, (blasint)k, 1.0f, a,
+                (blasint)lda, b, (blasint)ldb, 1.0f, c, (blasint)n);
 }
 
 void crew_gemm_nn(size_t m, size_t n, size_t k, const float *a, const float *b, float *c)
@@ -79,7 +80,8 @@ uint64_t crew_blas_probe(float *scratch)
 {
     float *a = scratch, *b = a + PROBE * PROBE, *c = b + PROBE * PROBE;
     uint64_t h = CREW_HASH_INIT;
-    for (int i = 0; i < 2 * PROBE * PROBE; i++) /* small whole numbers over 64: some sums round */
+    for (int i = 0; i < 2 * PROBE * PROBE;
+         i++) /* small whole numbers over 64: some sums round */
         a[i] = (float)((i * 7919 + i / 13) % 1021 - 510) / 64.0f;
     for (int r = 0; r < PROBE_REPEATS; r++) {
         size_t m = (size_t)(PROBE - r * 3 % 61), k = (size_t)(PROBE - r * 5 % 47);

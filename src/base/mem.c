@@ -17,7 +17,8 @@ void *crew_alloc(size_t bytes)
         return NULL;
 #ifdef MADV_HUGEPAGE
     if (align == HUGE_PAGE)
-        (void)madvise(p, bytes, MADV_HUGEPAGE); /* first touch is 40 times cheaper; advice only */
+        (void)madvise(p, bytes,
+                      MADV_HUGEPAGE); /* first touch is 40 times cheaper; advice only */
 #endif
     return p;
 }

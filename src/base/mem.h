@@ -1,5 +1,5 @@
-/* Aligned memory. Every block starts on a cache line, so that no two owners share one and vector
- * loads are aligned; big blocks start on a huge page and ask for one. */
+/* Aligned memory. Every block starts on a cache line, so that no two owners share one and
+ * vector loads are aligned; big blocks start on a huge page and ask for one. */
 #ifndef CREW_BASE_MEM_H
 #define CREW_BASE_MEM_H
 
@@ -8,7 +8,8 @@
 
 enum { CREW_LINE = 64, CREW_PAIR = 128 }; /* bytes; prefetchers fetch lines in pairs */
 
-/* bytes of memory, uninitialised; NULL when there is none or bytes is 0. Untouched pages cost nothing. */
+/* bytes of memory, uninitialised; NULL when there is none or bytes is 0. Untouched pages cost
+ * nothing. */
 void *crew_alloc(size_t bytes);
 /* The same, zeroed. */
 void *crew_zalloc(size_t bytes);

@@ -37,8 +37,9 @@ static crew_status set_whole(const struct crew_option *o, const char *value, voi
     uint64_t v, most = o->type == CREW_OPTION_U32 ? UINT32_MAX : UINT64_MAX;
     bool negative = value[0] == '-' && crew_text_u64(value + 1, strlen(value + 1), &v);
     if (!negative && !crew_text_u64(value, strlen(value), &v))
-        return crew_fail(err, CREW_EINVAL, "%s is '%s', must be a whole number%s", o->name, value,
-                         strspn(value, "0123456789") == strlen(value) && *value ? " below 2^64" : "");
+        return crew_fail(
+            err, CREW_EINVAL, "%s is '%s', must be a whole number%s", o->name, value,
+            strspn(value, "0123456789") == strlen(value) && *value ? " below 2^64" : "");
     bool ranged = o->min != 0 || o->max != 0;
     if (ranged && (negative || (double)v < o->min || (double)v > o->max))
         return out_of_range(o, value, err);
@@ -125,12 +126,13 @@ static crew_status unknown_setting(const struct crew_option *table, const char *
         names[count++] = o->name;
     const char *near = crew_option_nearest(typed, names, count);
     if (!count)
-        return crew_fail(err, CREW_EINVAL, "%s has no settings, but '%s' is given", what, typed);
+        return crew_fail(err, CREW_EINVAL, "%s has no settings, but '%s' is given", what,
+                         typed);
     if (near)
-        return crew_fail(err, CREW_EINVAL, "%s has no setting '%s'; did you mean '%s'?", what, typed,
-                         near);
-    return crew_fail(err, CREW_EINVAL, "%s has no setting '%s'; the first of its %zu is '%s'", what,
-                     typed, count, names[0]);
+        return crew_fail(err, CREW_EINVAL, "%s has no setting '%s'; did you mean '%s'?", what,
+                         typed, near);
+    return crew_fail(err, CREW_EINVAL, "%s has no setting '%s'; the first of its %zu is '%s'",
+                     what, typed, count, names[0]);
 }
 
 crew_status crew_option_settings(const struct crew_option *table, const char *settings,
@@ -144,7 +146,8 @@ crew_status crew_option_settings(const struct crew_option *table, const char *se
         char value[64], *v = NULL;
         if (name < n) {
             if (n - name - 1 >= sizeof value)
-                return crew_fail(err, CREW_EINVAL, "%s: the value of '%s' is too long", what, o->name);
+                return crew_fail(err, CREW_EINVAL, "%s: the value of '%s' is too long", what,
+                                 o->name);
             memcpy(value, s + name + 1, n - name - 1);
             value[n - name - 1] = '\0';
             v = value;
@@ -215,13 +218,15 @@ static size_t distance(const char *a, const char *b)
 const char *crew_option_nearest(const char *typed, const char *const *names, size_t n)
 {
     const char *best = NULL;
-    size_t length = strlen(typed), least = length / 3 + 2; /* of "ata-emprical" one slip, of "x" none */
+    size_t length = strlen(typed),
+           least = length / 3 + 2; /* of "ata-emprical" one slip, of "x" none */
     if (length > 63)
         return NULL;
     for (size_t i = 0; i < n; i++) {
         if (strlen(names[i]) > 63)
             continue;
-        size_t d = strncmp(names[i], typed, length) == 0 && length > 1 ? 1 : distance(typed, names[i]);
+        size_t d =
+            strncmp(names[i], typed, length) == 0 && length > 1 ? 1 : distance(typed, names[i]);
         if (d < least && d < strlen(names[i])) {
             least = d;
             best = names[i];
@@ -235,8 +240,9 @@ crew_status crew_fail_unknown(struct crew_error *err, const char *kind, const ch
 {
     char typed[64];
     size_t length = crew_text_name(spec, NULL);
-    snprintf(typed, sizeof typed, "%.*s", (int)(length < sizeof typed ? length : sizeof typed - 1), spec);
+    snprintf(typed, sizeof typed, "%.*s",
+             (int)(length < sizeof typed ? length : sizeof typed - 1), spec);
     const char *near = crew_option_nearest(typed, names, n);
-    return crew_fail(err, CREW_EINVAL, "unknown %s '%s'%s%s%s", kind, typed, near ? "; did you mean '" : "",
-                     near ? near : "", near ? "'?" : "");
+    return crew_fail(err, CREW_EINVAL, "unknown %s '%s'%s%s%s", kind, typed,
+                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }

@@ -1,9 +1,10 @@
-/* Philox4x32-10, Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011;
- * from its authors' library Random123. */
+/* Philox4x32-10, Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC
+ * 2011; from its authors' library Random123. */
 #include "base/rng.h"
 #include <Random123/philox.h>
 
-void crew_rng4(uint64_t seed, enum crew_stream stream, uint32_t a, uint64_t index, uint32_t out[4])
+void crew_rng4(uint64_t seed, enum crew_stream stream, uint32_t a, uint64_t index,
+               uint32_t out[4])
 {
     philox4x32_ctr_t ctr = {{(uint32_t)index, (uint32_t)(index >> 32), a, (uint32_t)stream}};
     philox4x32_key_t key = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};

@@ -1,5 +1,5 @@
-/* Random numbers as a function of (seed, stream, index): no state, so any thread may draw any of
- * them in any order and the result does not depend on who drew. */
+/* Random numbers as a function of (seed, stream, index): no state, so any thread may draw any
+ * of them in any order and the result does not depend on who drew. */
 #ifndef CREW_BASE_RNG_H
 #define CREW_BASE_RNG_H
 
@@ -18,7 +18,8 @@ enum crew_stream {
 };
 
 /* Four independent 32-bit numbers: block `index` of sub-stream (stream, a). Philox4x32-10. */
-void crew_rng4(uint64_t seed, enum crew_stream stream, uint32_t a, uint64_t index, uint32_t out[4]);
+void crew_rng4(uint64_t seed, enum crew_stream stream, uint32_t a, uint64_t index,
+               uint32_t out[4]);
 
 /* One 64-bit number. */
 uint64_t crew_rng_u64(uint64_t seed, enum crew_stream stream, uint32_t a, uint64_t index);

@@ -5,8 +5,8 @@
 const char *crew_status_text(crew_status status)
 {
     switch (status) {
-#define X(name, value, text)                                                                       \
-    case CREW_##name:                                                                              \
+#define X(name, value, text) \
+    case CREW_##name:        \
         return text;
         CREW_STATUSES(X)
 #undef X

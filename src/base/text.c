@@ -25,7 +25,8 @@ bool crew_text_u64(const char *s, size_t n, uint64_t *out)
 
 bool crew_text_real(const char *s, size_t n, double *out)
 {
-    char copy[400]; /* the longest exact decimal of a double has 342 characters before an exponent */
+    char copy[400]; /* the longest exact decimal of a double has 342 characters before an
+                       exponent */
     if (!n || n >= sizeof copy || isspace((unsigned char)s[0]))
         return false;
     memcpy(copy, s, n);

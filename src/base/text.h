@@ -10,7 +10,8 @@
 bool crew_text_u64(const char *s, size_t n, uint64_t *out);
 bool crew_text_real(const char *s, size_t n, double *out); /* finite */
 
-/* Length of the part of "NAME:SETTINGS" before the colon, and what follows it (NULL: no colon). */
+/* Length of the part of "NAME:SETTINGS" before the colon, and what follows it (NULL: no colon).
+ */
 size_t crew_text_name(const char *s, const char **settings);
 
 /* Same characters, hyphen and underscore taken as one? a is terminated, b has n bytes. */

@@ -105,7 +105,8 @@ static void print_matrix(FILE *to, const struct query *q, const uint64_t *count)
     fputc('\n', to);
 }
 
-/* Index of the largest count off the diagonal that comes after `last` in the order: more first, then by index. */
+/* Index of the largest count off the diagonal that comes after `last` in the order: more first,
+ * then by index. */
 static size_t next_worst(const uint64_t *count, uint32_t classes, size_t last,
                          uint64_t last_count)
 {

@@ -5,7 +5,8 @@
 #include "cli/query.h"
 #include <jansson.h>
 
-/* One class: of `support` rows that are in it, and `predicted` that were taken for it, `hits` are both. */
+/* One class: of `support` rows that are in it, and `predicted` that were taken for it, `hits`
+ * are both. */
 struct class_figures {
     uint64_t support, predicted, hits;
     double precision, recall,

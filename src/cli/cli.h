@@ -1,4 +1,5 @@
-/* The command's own parts. It is the library's first user: it includes include/crew and src/study only. */
+/* The command's own parts. It is the library's first user: it includes include/crew and
+ * src/study only. */
 #ifndef CREW_CLI_CLI_H
 #define CREW_CLI_CLI_H
 
@@ -10,8 +11,9 @@ struct command {
     const char *name;
     const char *summary;   /* one line without a full stop */
     const char *arguments; /* what follows the options: "FILE.safetensors", or NULL */
-    int (*run)(const struct command *self, int argc, char **argv); /* exit code; argv[0] is the command's name */
-    const char *about;     /* more for `crew help NAME`, or NULL */
+    int (*run)(const struct command *self, int argc,
+               char **argv); /* exit code; argv[0] is the command's name */
+    const char *about;       /* more for `crew help NAME`, or NULL */
 };
 
 /* The table of commands, closed by a NULL name. */
@@ -26,17 +28,19 @@ struct parser {
     const char *title[MAX_GROUPS]; /* of each group in help; NULL: under the one before it */
     size_t n_groups;
     int least, most; /* number of arguments that are not options */
-    void **texts;    /* with an option "config": owns the strings it sets; crew_runlog_config_free() */
+    void **texts;    /* with an option "config": owns the strings it sets;
+                        crew_runlog_config_free() */
 };
 
-/* Defaults, then the configuration of --config (option "config" of any group, when it has one), then the
- * command line. Returns -1 to go on, with the arguments from argv[*first], or an exit code (after --help, or a
- * usage error that has been printed). */
+/* Defaults, then the configuration of --config (option "config" of any group, when it has one),
+ * then the command line. Returns -1 to go on, with the arguments from argv[*first], or an exit
+ * code (after --help, or a usage error that has been printed). */
 int parse_options(const struct parser *p, int argc, char **argv, int *first);
 
-/* Copies the options called names[] (closed by NULL) from a table: a command that needs only some of them. out has
- * room for all of them and the closing entry. */
-void pick_options(const struct crew_option *from, const char *const *names, struct crew_option *out);
+/* Copies the options called names[] (closed by NULL) from a table: a command that needs only
+ * some of them. out has room for all of them and the closing entry. */
+void pick_options(const struct crew_option *from, const char *const *names,
+                  struct crew_option *out);
 
 /* Print "crew NAME: sentence" and return the exit code that belongs to the status. */
 int fail(const struct command *c, crew_status status, const struct crew_error *err);
@@ -57,14 +61,15 @@ void print_entry(FILE *to, const char *head, int column, const char *text);
 void print_manual(FILE *to, const struct parser *p);
 void print_completion(FILE *to, const struct parser *p);
 
-/* What may follow an option, as `crew list` shows it; false when the option does not take a listed name. */
+/* What may follow an option, as `crew list` shows it; false when the option does not take a
+ * listed name. */
 bool print_choices(FILE *to, const char *option);
 /* The options that do, and the names: NULL past the end. */
 const char *option_with_choices(size_t i);
 const char *choice_at(const char *option, size_t i);
 
-/* A class name or other foreign text in a column of that many characters (UTF-8): cut, padded, and without
- * control characters. right: aligned to the right. */
+/* A class name or other foreign text in a column of that many characters (UTF-8): cut, padded,
+ * and without control characters. right: aligned to the right. */
 void print_cell(FILE *to, const char *text, int width, bool right);
 
 int run_train(const struct command *self, int argc, char **argv);

@@ -28,7 +28,8 @@ static crew_status measure(struct eval *e, struct crew_error *err)
 {
     size_t classes = e->query.model.shape.classes;
     if (e->confusion || e->per_class) {
-        /* 65,536 classes would take 32 GiB: asked first, as untouched memory is promised freely. */
+        /* 65,536 classes would take 32 GiB: asked first, as untouched memory is promised
+         * freely. */
         if (classes * classes * sizeof *e->count < crew_machine_free_bytes()) {
             e->count = calloc(classes * classes, sizeof *e->count);
             e->figures = calloc(classes, sizeof *e->figures);

@@ -25,15 +25,16 @@ struct train {
     struct crew_evaluation test;
 };
 
-#define OWN(NAME, LETTER, TYPE, FIELD, ARGUMENT, HELP)                                             \
-    {                                                                                              \
-        .name = NAME, .letter = LETTER, .type = CREW_OPTION_##TYPE,                                \
-        .offset = offsetof(struct train, own.FIELD) - offsetof(struct train, own),                 \
-        .argument = ARGUMENT, .help = HELP                                                         \
+#define OWN(NAME, LETTER, TYPE, FIELD, ARGUMENT, HELP)                             \
+    {                                                                              \
+        .name = NAME, .letter = LETTER, .type = CREW_OPTION_##TYPE,                \
+        .offset = offsetof(struct train, own.FIELD) - offsetof(struct train, own), \
+        .argument = ARGUMENT, .help = HELP                                         \
     }
 
 static const struct crew_option own_options[] = {
-    OWN("config", 0, STRING, config, "FILE", "start from this configuration: JSON, or the log of a run"),
+    OWN("config", 0, STRING, config, "FILE",
+        "start from this configuration: JSON, or the log of a run"),
     OWN("init", 0, STRING, init, "FILE", "start from the weights of a saved model"),
     OWN("save", 0, STRING, save, "FILE", "write the trained model (.safetensors)"),
     OWN("log", 0, STRING, log, "FILE", "write one JSON line a round"),
@@ -88,8 +89,8 @@ static bool on_epoch(void *user, const struct crew_epoch_record *r)
 
 /* ---- Steps ---- */
 
-/* Outputs are tried before anything is computed, and opened once nothing else can fail. A log may also go to a pipe
- * or a terminal, which cannot be tried. */
+/* Outputs are tried before anything is computed, and opened once nothing else can fail. A log
+ * may also go to a pipe or a terminal, which cannot be tried. */
 static crew_status check_outputs(const struct train *t, struct crew_error *err)
 {
     const char *const paths[] = {t->own.save, t->own.log, t->own.log_tasks};
@@ -121,9 +122,10 @@ static crew_status load_weights(struct train *t, struct crew_error *err)
     crew_network_info(crew_trainer_network(t->trainer), &mine);
     if (strcmp(info.model, mine.model) || memcmp(&info.shape, &mine.shape, sizeof mine.shape)) {
         err->status = status = CREW_EINVAL;
-        snprintf(err->text, sizeof err->text, "init: %s holds a model %s of %u features and %u classes, not %s of %u and %u",
-                 t->own.init, info.model, info.features, info.shape.classes, mine.model, mine.features,
-                 mine.shape.classes);
+        snprintf(err->text, sizeof err->text,
+                 "init: %s holds a model %s of %u features and %u classes, not %s of %u and %u",
+                 t->own.init, info.model, info.features, info.shape.classes, mine.model,
+                 mine.features, mine.shape.classes);
     } else {
         status = crew_trainer_set_params(t->trainer, info.params, info.n_params, err);
     }
@@ -163,9 +165,12 @@ static void introduce(struct train *t)
     struct crew_summary s;
     crew_network_info(crew_trainer_network(t->trainer), &net);
     crew_trainer_summary(t->trainer, &s);
-    fprintf(stderr, "%s: %zu rows, %u features, %u classes; %s: %zu parameters; %u worker%s, policy %s\n",
-            t->data_cfg.data, t->info.rows, t->info.features, t->info.classes, net.model, net.n_params,
-            s.n, s.n == 1 ? "" : "s", t->cfg.policy_ops ? t->cfg.policy_ops->name : t->cfg.policy);
+    fprintf(
+        stderr,
+        "%s: %zu rows, %u features, %u classes; %s: %zu parameters; %u worker%s, policy %s\n",
+        t->data_cfg.data, t->info.rows, t->info.features, t->info.classes, net.model,
+        net.n_params, s.n, s.n == 1 ? "" : "s",
+        t->cfg.policy_ops ? t->cfg.policy_ops->name : t->cfg.policy);
     for (size_t i = 0; crew_trainer_note(t->trainer, i); i++)
         fprintf(stderr, "note: %s\n", crew_trainer_note(t->trainer, i));
 }
@@ -180,7 +185,8 @@ static crew_status train(struct train *t, struct crew_error *err)
     if (status != CREW_OK)
         return status;
     if (t->data.test) /* not on the pool: after an interrupt it takes no more work */
-        status = crew_network_evaluate(crew_trainer_network(t->trainer), t->data.test, &t->test, NULL, err);
+        status = crew_network_evaluate(crew_trainer_network(t->trainer), t->data.test, &t->test,
+                                       NULL, err);
     if (status == CREW_OK && t->own.save)
         status = crew_trainer_save(t->trainer, t->own.save, t->own.force, err);
     return status;

@@ -1,5 +1,5 @@
-/* The manual page and the completion script, from the tables that also drive parsing. Each command prints its own
- * part when it is run with --help=man or --help=bash. */
+/* The manual page and the completion script, from the tables that also drive parsing. Each
+ * command prints its own part when it is run with --help=man or --help=bash. */
 #include "cli/generate.h"
 #include <string.h>
 
@@ -17,7 +17,8 @@ static void ask_commands(const char *format)
 
 /* ---- roff, the language of manual pages ---- */
 
-/* Text in which nothing is a command: no backslash, no hyphen that becomes a dash, no dot that begins a line. */
+/* Text in which nothing is a command: no backslash, no hyphen that becomes a dash, no dot that
+ * begins a line. */
 static void roff(FILE *to, const char *s)
 {
     for (bool begins = true; *s; begins = *s++ == '\n') {

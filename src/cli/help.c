@@ -3,7 +3,8 @@
 
 enum { COLUMN = 30, LINE = 80 };
 
-/* Words of text, from column `indent` on, where the line stands already; an empty line in it stays one. */
+/* Words of text, from column `indent` on, where the line stands already; an empty line in it
+ * stays one. */
 static void print_wrapped(FILE *to, const char *text, int indent)
 {
     int at = indent;

@@ -1,4 +1,5 @@
-/* What JSON cannot hold becomes null: NaN and infinity, text that is not UTF-8 (a file name may be anything). */
+/* What JSON cannot hold becomes null: NaN and infinity, text that is not UTF-8 (a file name may
+ * be anything). */
 #ifndef CREW_CLI_JSON_H
 #define CREW_CLI_JSON_H
 

@@ -7,23 +7,31 @@
 
 const struct command commands[] = {
     {"train", "train a model on the cores of this machine", NULL, run_train,
-     "DATA is the name of a bundled or fetched set (crew list datasets), a file (IDX, CSV, NPY or libsvm text,\n"
+     "DATA is the name of a bundled or fetched set (crew list datasets), a file (IDX, CSV, NPY "
+     "or libsvm text,\n"
      "also .gz), a folder of such files, or synth:ROWSxSHAPExCLASSES.\n"
      "\n"
-     "An epoch is one random order of all rows, cut into tasks of --task-rows rows; a round takes the next\n"
-     "--batch-tasks of them, the last round of an epoch what is left. The optimizer steps once a round, with the\n"
-     "mean gradient of its rows. Interrupt ends the round in flight, saves and exits with 0; a second one leaves\n"
+     "An epoch is one random order of all rows, cut into tasks of --task-rows rows; a round "
+     "takes the next\n"
+     "--batch-tasks of them, the last round of an epoch what is left. The optimizer steps once "
+     "a round, with the\n"
+     "mean gradient of its rows. Interrupt ends the round in flight, saves and exits with 0; a "
+     "second one leaves\n"
      "at once.\n"},
     {"eval", "measure a trained model on labelled data", "FILE.safetensors", run_eval,
-     "DATA is what `crew train` takes. Of a set with test rows of its own those are measured, of any other one all\n"
+     "DATA is what `crew train` takes. Of a set with test rows of its own those are measured, "
+     "of any other one all\n"
      "rows, whether the model was trained on them or not.\n"},
     {"predict", "ask a trained model about new rows", "FILE.safetensors", run_predict,
-     "Prints the most likely class of every row, one a line. DATA is what `crew train` takes, or - for standard\n"
+     "Prints the most likely class of every row, one a line. DATA is what `crew train` takes, "
+     "or - for standard\n"
      "input; labels in it are ignored.\n"},
-    {"list", "what there is to choose from", "policies|models|optimizers|schedules|datasets", run_list, NULL},
+    {"list", "what there is to choose from", "policies|models|optimizers|schedules|datasets",
+     run_list, NULL},
     {"cores", "the cores that workers may run on", NULL, run_cores, NULL},
     {"plan", "split tasks so that the busiest worker is done first", NULL, run_plan,
-     "The split is exact: no other one has a shorter round if every task takes its worker's seconds.\n"},
+     "The split is exact: no other one has a shorter round if every task takes its worker's "
+     "seconds.\n"},
     {"help", "explain a command", "[COMMAND]", run_help, NULL},
     {0},
 };
@@ -50,9 +58,10 @@ static int print_version(void)
     static const struct command self = {.name = "--version"};
     struct crew_build_info b;
     crew_build_info(&b);
-    printf("crew %s\ncompiler  %s\nhwloc     %s\nBLAS      %s\n          flavour %s, kernel %s%s%s\n", b.version,
-           b.compiler, b.hwloc, b.blas, b.blas_flavour, b.blas_core, b.blas_forced ? ", forced by " : "",
-           b.blas_forced ? b.blas_forced : "");
+    printf("crew %s\ncompiler  %s\nhwloc     %s\nBLAS      %s\n          flavour %s, kernel "
+           "%s%s%s\n",
+           b.version, b.compiler, b.hwloc, b.blas, b.blas_flavour, b.blas_core,
+           b.blas_forced ? ", forced by " : "", b.blas_forced ? b.blas_forced : "");
     return finish(&self, 0);
 }
 
@@ -74,10 +83,15 @@ struct help {
 };
 
 static const struct crew_option help_options[] = {
-    {.name = "man", .type = CREW_OPTION_FLAG, .offset = offsetof(struct help, manual),
+    {.name = "man",
+     .type = CREW_OPTION_FLAG,
+     .offset = offsetof(struct help, manual),
      .help = "print the manual page, roff"},
-    {.name = "completion", .type = CREW_OPTION_STRING, .offset = offsetof(struct help, completion),
-     .argument = "SHELL", .help = "print a completion script: bash"},
+    {.name = "completion",
+     .type = CREW_OPTION_STRING,
+     .offset = offsetof(struct help, completion),
+     .argument = "SHELL",
+     .help = "print a completion script: bash"},
     {.type = CREW_OPTION_END},
 };
 
@@ -86,12 +100,14 @@ int run_help(const struct command *self, int argc, char **argv)
     char option[] = "--help";
     struct help h;
     int first;
-    const struct parser p = {.command = self, .group = {{help_options, &h}}, .n_groups = 1, .most = 1};
+    const struct parser p = {
+        .command = self, .group = {{help_options, &h}}, .n_groups = 1, .most = 1};
     int code = parse_options(&p, argc, argv, &first);
     if (code >= 0)
         return code;
     if (h.completion && strcmp(h.completion, "bash"))
-        return usage_error(self, "there is no completion for '%s', only for bash", h.completion);
+        return usage_error(self, "there is no completion for '%s', only for bash",
+                           h.completion);
     const struct command *about = first < argc ? find(argv[first]) : NULL;
     if (first < argc && !about)
         return unknown_command(argv[first]);
@@ -108,8 +124,8 @@ int run_help(const struct command *self, int argc, char **argv)
     return finish(self, 0);
 }
 
-/* A file that is opened where 0, 1 or 2 is closed would become what it is not: a log would be standard output. Opened
- * the wrong way round, so that using them fails as before. */
+/* A file that is opened where 0, 1 or 2 is closed would become what it is not: a log would be
+ * standard output. Opened the wrong way round, so that using them fails as before. */
 static void reserve_standard_files(void)
 {
     for (int fd = 0; fd <= 2; fd++)

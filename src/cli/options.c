@@ -87,8 +87,8 @@ static void flatten(const struct parser *p, struct flat *f)
     f->longs[f->n] = (struct option){"help", optional_argument, NULL, HELP};
 }
 
-/* getopt_long() permutes arguments, so optind says little: a long option it stumbles over is the one before
- * optind, a letter is in optopt. */
+/* getopt_long() permutes arguments, so optind says little: a long option it stumbles over is
+ * the one before optind, a letter is in optopt. */
 static int bad_option(const struct parser *p, const struct flat *f, const char *typed)
 {
     const char *names[MAX_OPTIONS], *equals = strchr(typed, '=');
@@ -124,8 +124,8 @@ static size_t by_letter(const struct flat *f, int c)
     return i;
 }
 
-/* --help, and --help=FORMAT by which `crew help` asks every command for its part of the manual page and of the
- * completion script: the tables stay where they are. */
+/* --help, and --help=FORMAT by which `crew help` asks every command for its part of the manual
+ * page and of the completion script: the tables stay where they are. */
 static int show_help(const struct parser *p, const char *format)
 {
     if (!format)
@@ -140,7 +140,8 @@ static int show_help(const struct parser *p, const char *format)
     return finish(p->command, 0);
 }
 
-/* "help" as the value of an option that takes a name: those have a default, file names have none. */
+/* "help" as the value of an option that takes a name: those have a default, file names have
+ * none. */
 static bool explain(const struct crew_option *o)
 {
     if (o->type != CREW_OPTION_STRING || !o->value)

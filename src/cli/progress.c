@@ -20,7 +20,8 @@ void progress_begin(struct progress *p, FILE *to, bool quiet, const struct crew_
 }
 
 /* Seconds left by the nearest of the limits, NaN: none is set. */
-static double time_left(const struct progress *p, uint64_t round, double epochs_done, double elapsed_s)
+static double time_left(const struct progress *p, uint64_t round, double epochs_done,
+                        double elapsed_s)
 {
     double left = (double)INFINITY;
     if (p->epochs && epochs_done > 0)
@@ -51,9 +52,10 @@ static void describe(struct progress *p, uint64_t epoch, uint64_t round, double 
     if (isfinite(p->val_accuracy))
         snprintf(val, sizeof val, "  val %.4f", p->val_accuracy);
     duration(left, until, sizeof until);
-    snprintf(p->text, sizeof p->text, "epoch %llu%s  round %llu  loss %.4f%s  %.0f rounds/s  %s left",
-             (unsigned long long)epoch, epochs, (unsigned long long)round, p->loss, val, p->rounds_per_s,
-             until);
+    snprintf(p->text, sizeof p->text,
+             "epoch %llu%s  round %llu  loss %.4f%s  %.0f rounds/s  %s left",
+             (unsigned long long)epoch, epochs, (unsigned long long)round, p->loss, val,
+             p->rounds_per_s, until);
 }
 
 static void draw(struct progress *p)
@@ -67,13 +69,15 @@ static void draw(struct progress *p)
     fflush(p->to);
 }
 
-/* On a terminal ten times a second; elsewhere at each tenth of the epochs, and every two seconds. */
+/* On a terminal ten times a second; elsewhere at each tenth of the epochs, and every two
+ * seconds. */
 static bool due(const struct progress *p, const struct crew_record *r, double since)
 {
     bool ends = r->epoch_rows == p->rows;
     if (p->terminal)
         return since >= REDRAW_S;
-    return since >= PLAIN_S || (ends && p->epochs && r->epoch * 10 / p->epochs > (r->epoch - 1) * 10 / p->epochs);
+    return since >= PLAIN_S ||
+           (ends && p->epochs && r->epoch * 10 / p->epochs > (r->epoch - 1) * 10 / p->epochs);
 }
 
 void progress_round(struct progress *p, const struct crew_record *r)

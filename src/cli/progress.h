@@ -1,4 +1,5 @@
-/* How far a run is, on stderr: one line rewritten in place on a terminal, plain lines elsewhere. */
+/* How far a run is, on stderr: one line rewritten in place on a terminal, plain lines
+ * elsewhere. */
 #ifndef CREW_CLI_PROGRESS_H
 #define CREW_CLI_PROGRESS_H
 
@@ -8,15 +9,15 @@
 struct progress {
     FILE *to; /* NULL: silent */
     bool terminal;
-    uint64_t epochs, rounds;      /* limits, 0: none */
+    uint64_t epochs, rounds; /* limits, 0: none */
     double time_limit_s;
-    uint64_t rows;                /* of an epoch */
-    double loss;                  /* smoothed over rounds */
-    double val_accuracy;          /* NaN: none yet */
-    double last_s;                /* when something was printed */
+    uint64_t rows;       /* of an epoch */
+    double loss;         /* smoothed over rounds */
+    double val_accuracy; /* NaN: none yet */
+    double last_s;       /* when something was printed */
     uint64_t last_round;
     double rounds_per_s;
-    char text[256];               /* drawn last */
+    char text[256]; /* drawn last */
 };
 
 void progress_begin(struct progress *p, FILE *to, bool quiet, const struct crew_config *cfg,

@@ -14,10 +14,12 @@ struct query {
     struct crew_dataset_info rows;  /* of data */
 };
 
-/* The data options that make sense for a model that exists already, [QUERY_OPTIONS] with the closing entry. */
+/* The data options that make sense for a model that exists already, [QUERY_OPTIONS] with the
+ * closing entry. */
 void query_options(struct crew_option *out);
 
-/* Read the model, then the rows; labels: they are needed (CREW_EFORMAT when there are none), else ignored. */
+/* Read the model, then the rows; labels: they are needed (CREW_EFORMAT when there are none),
+ * else ignored. */
 CREW_CHECKED crew_status query_open(struct query *q, const char *path, bool labels,
                                     struct crew_error *err);
 void query_close(struct query *q);

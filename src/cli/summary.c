@@ -13,11 +13,13 @@ static void print_workers(FILE *to, const crew_trainer *t, const struct crew_sum
     uint64_t all = 0;
     for (uint32_t i = 0; i < s->n; i++)
         all += s->worker[i].tasks;
-    fprintf(to, "\nworker   cpu  core  kind               tasks   share    busy s   mean ms     sd ms\n");
+    fprintf(to, "\nworker   cpu  core  kind               tasks   share    busy s   mean ms    "
+                " sd ms\n");
     for (uint32_t i = 0; i < s->n; i++) {
         const struct crew_worker_summary *w = &s->worker[i];
-        fprintf(to, "%6u %5u%c %4u  %-13.13s %10llu %6.1f%% %9.3f", i, w->cpu, w->bound ? ' ' : '*',
-                m->slots[w->slot].core, kind_name(m, w->kind), (unsigned long long)w->tasks,
+        fprintf(to, "%6u %5u%c %4u  %-13.13s %10llu %6.1f%% %9.3f", i, w->cpu,
+                w->bound ? ' ' : '*', m->slots[w->slot].core, kind_name(m, w->kind),
+                (unsigned long long)w->tasks,
                 all ? 100.0 * (double)w->tasks / (double)all : 0.0, w->busy_s);
         if (isfinite(w->mean_s))
             fprintf(to, " %9.4f %9.4f\n", 1e3 * w->mean_s, 1e3 * w->sd_s);
@@ -34,9 +36,13 @@ static void print_workers(FILE *to, const crew_trainer *t, const struct crew_sum
 void print_summary(FILE *to, const crew_trainer *t, const struct crew_summary *s,
                    const struct crew_evaluation *test)
 {
-    fprintf(to, "%llu rounds, %llu epoch%s in %.2f s (%.0f rows/s)%s\n", (unsigned long long)s->rounds,
-            (unsigned long long)s->epochs, s->epochs == 1 ? "" : "s", s->wall_s, s->train_s > 0 ? (double)s->rows / s->train_s : 0.0,
-            s->stopped ? ", stopped on request" : s->timed_out ? ", time limit reached" : "");
+    fprintf(to, "%llu rounds, %llu epoch%s in %.2f s (%.0f rows/s)%s\n",
+            (unsigned long long)s->rounds, (unsigned long long)s->epochs,
+            s->epochs == 1 ? "" : "s", s->wall_s,
+            s->train_s > 0 ? (double)s->rows / s->train_s : 0.0,
+            s->stopped     ? ", stopped on request"
+            : s->timed_out ? ", time limit reached"
+                           : "");
     if (isfinite(s->train_loss))
         fprintf(to, "train loss      %.4f\n", s->train_loss);
     if (s->best_epoch)
@@ -47,8 +53,8 @@ void print_summary(FILE *to, const crew_trainer *t, const struct crew_summary *s
                 (unsigned long long)test->correct, (unsigned long long)test->rows, test->loss);
     fprintf(to, "weights digest  %016llx\n", (unsigned long long)s->weights_digest);
     print_workers(to, t, s);
-    fprintf(to, "\nwall %.2f s, workers %.2f s, idle %.2f s, wasted %.2f s\n", s->wall_s, s->worker_s,
-            s->idle_s, s->wasted_s);
+    fprintf(to, "\nwall %.2f s, workers %.2f s, idle %.2f s, wasted %.2f s\n", s->wall_s,
+            s->worker_s, s->idle_s, s->wasted_s);
 }
 
 static json_t *real(double v)
@@ -62,12 +68,14 @@ static json_t *workers_as_json(const crew_trainer *t, const struct crew_summary 
     json_t *list = json_array();
     for (uint32_t i = 0; i < s->n; i++) {
         const struct crew_worker_summary *w = &s->worker[i];
-        json_array_append_new(
-            list, json_pack("{s:i, s:i, s:i, s:s?, s:b, s:I, s:I, s:f, s:o, s:o}", "slot", (int)w->slot,
-                            "cpu", (int)w->cpu, "core", (int)m->slots[w->slot].core, "kind",
-                            w->kind < 0 ? NULL : m->kinds[w->kind].name, "bound", (int)w->bound, "tasks",
-                            (json_int_t)w->tasks, "dropped", (json_int_t)w->dropped, "busy_s", w->busy_s,
-                            "mean_ms", real(1e3 * w->mean_s), "sd_ms", real(1e3 * w->sd_s)));
+        json_array_append_new(list,
+                              json_pack("{s:i, s:i, s:i, s:s?, s:b, s:I, s:I, s:f, s:o, s:o}",
+                                        "slot", (int)w->slot, "cpu", (int)w->cpu, "core",
+                                        (int)m->slots[w->slot].core, "kind",
+                                        w->kind < 0 ? NULL : m->kinds[w->kind].name, "bound",
+                                        (int)w->bound, "tasks", (json_int_t)w->tasks, "dropped",
+                                        (json_int_t)w->dropped, "busy_s", w->busy_s, "mean_ms",
+                                        real(1e3 * w->mean_s), "sd_ms", real(1e3 * w->sd_s)));
     }
     return list;
 }
@@ -78,13 +86,15 @@ void print_summary_json(FILE *to, const crew_trainer *t, const struct crew_summa
     char digest[20];
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)s->weights_digest);
     json_t *o = json_pack(
-        "{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o, s:s, s:b, s:b, s:I, s:o}", "policy",
-        policy, "workers", (int)s->n, "rounds", (json_int_t)s->rounds, "epochs", (json_int_t)s->epochs,
-        "samples_per_s", s->train_s > 0 ? (double)s->rows / s->train_s : 0.0, "wall_s", s->wall_s,
-        "train_s", s->train_s, "worker_s", s->worker_s, "idle_s", s->idle_s, "wasted_s", s->wasted_s,
+        "{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o, s:s, s:b, s:b, s:I, "
+        "s:o}",
+        "policy", policy, "workers", (int)s->n, "rounds", (json_int_t)s->rounds, "epochs",
+        (json_int_t)s->epochs, "samples_per_s",
+        s->train_s > 0 ? (double)s->rows / s->train_s : 0.0, "wall_s", s->wall_s, "train_s",
+        s->train_s, "worker_s", s->worker_s, "idle_s", s->idle_s, "wasted_s", s->wasted_s,
         "train_loss", real(s->train_loss), "best_val_accuracy", real(s->best_accuracy),
-        "test_accuracy", test->rows ? real(test->accuracy) : json_null(), "weights_digest", digest,
-        "stopped", (int)s->stopped, "timed_out", (int)s->timed_out, "parameters",
+        "test_accuracy", test->rows ? real(test->accuracy) : json_null(), "weights_digest",
+        digest, "stopped", (int)s->stopped, "timed_out", (int)s->timed_out, "parameters",
         (json_int_t)s->n_params, "per_worker", workers_as_json(t, s));
     json_dumpf(o, to, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     fputc('\n', to);

@@ -64,8 +64,8 @@ void crew_sampler_round(crew_sampler *s, uint32_t tasks, uint32_t spare,
     struct crew_sampler_round *r = &s->round;
     r->epoch = s->epoch;
     r->tasks = tasks < left ? tasks : left;
-    /* A short part never competes: then the number of rows would depend on who was late. It is the
-     * last of the queue unless it was handed out as one of the tasks. */
+    /* A short part never competes: then the number of rows would depend on who was late. It is
+     * the last of the queue unless it was handed out as one of the tasks. */
     uint32_t full = left - (part_rows(s, s->parts - 1) < s->task_rows && left > r->tasks);
     uint32_t beyond = full > r->tasks ? full - r->tasks : 0;
     r->spare = spare < beyond ? spare : beyond;
@@ -86,7 +86,8 @@ bool crew_sampler_settle(crew_sampler *s, const bool *kept)
 {
     uint32_t given = s->round.tasks + s->round.spare, free = given;
     s->settled_rows += s->round.rows;
-    if (kept) /* parts that were not used move to the end of what was handed out, the new front */
+    if (kept) /* parts that were not used move to the end of what was handed out, the new front
+               */
         for (uint32_t t = given; t-- > 0;)
             if (!kept[t]) {
                 uint32_t part = s->queue[s->head + t];

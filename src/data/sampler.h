@@ -1,7 +1,8 @@
-/* Which rows each task of each round reads. An epoch is one random order of all rows, a function of
- * (seed, epoch), cut into parts of task_rows; the last part may be short. A round takes the next B
- * parts, the last round of an epoch what is left: no row is lost, none is read twice. A part whose result
- * was dropped goes back to the front and is handed out again in the next round. */
+/* Which rows each task of each round reads. An epoch is one random order of all rows, a
+ * function of (seed, epoch), cut into parts of task_rows; the last part may be short. A round
+ * takes the next B parts, the last round of an epoch what is left: no row is lost, none is read
+ * twice. A part whose result was dropped goes back to the front and is handed out again in the
+ * next round. */
 #ifndef CREW_DATA_SAMPLER_H
 #define CREW_DATA_SAMPLER_H
 
@@ -22,13 +23,14 @@ struct crew_sampler_round {
     uint32_t spare; /* parts beyond, for workers that overrun; all of full size */
     uint64_t rows;  /* in the tasks that count, whichever of them are kept */
 };
-/* The next round, of at most `tasks` and `spare`. Called again without settle(): the same round. */
+/* The next round, of at most `tasks` and `spare`. Called again without settle(): the same
+ * round. */
 void crew_sampler_round(crew_sampler *s, uint32_t tasks, uint32_t spare,
                         struct crew_sampler_round *out);
 /* Rows of task t < tasks + spare of that round: *n of them. Any thread. */
 const uint32_t *crew_sampler_rows(const crew_sampler *s, uint32_t task, uint32_t *n);
-/* The round counts. kept [tasks + spare]: which parts were used, exactly `tasks` of them; NULL: the first `tasks`.
- * True: it was the last of its epoch. */
+/* The round counts. kept [tasks + spare]: which parts were used, exactly `tasks` of them; NULL:
+ * the first `tasks`. True: it was the last of its epoch. */
 bool crew_sampler_settle(crew_sampler *s, const bool *kept);
 
 uint64_t crew_sampler_rounds_per_epoch(const crew_sampler *s, uint32_t tasks);

@@ -33,8 +33,8 @@ crew_status crew_loop_plan(struct crew_loop *l, uint64_t round, uint64_t tasks,
     return crew_plan_check(&l->request, &l->plan, err);
 }
 
-crew_status crew_loop_run(struct crew_loop *l, uint64_t seed, uint32_t spare, const double *work,
-                          const struct crew_work *run)
+crew_status crew_loop_run(struct crew_loop *l, uint64_t seed, uint32_t spare,
+                          const double *work, const struct crew_work *run)
 {
     struct crew_round in = {
         .seed = seed,

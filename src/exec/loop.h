@@ -1,4 +1,5 @@
-/* The part of a round that needs no model: plan, run, observe. Shared by trainer and simulation. */
+/* The part of a round that needs no model: plan, run, observe. Shared by trainer and
+ * simulation. */
 #ifndef CREW_EXEC_LOOP_H
 #define CREW_EXEC_LOOP_H
 

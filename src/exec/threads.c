@@ -6,11 +6,11 @@
  *   results  how many results count so far        C reset   W fetch_add          -
  *   stop     0, BATCH_FULL, REQUESTED             C reset   W set, W poll, any thread requests
  *
- * The pool's E1 and E2 publish all of it between C and W. cursor and results are relaxed: they hand out
- * numbers. Seeing stop late costs one layer of one task, never a wrong result. A result is dropped by its
- * number among the results, not by the flag. Each has cache lines of its own, and all that a worker must learn
- * of a round stands in one: each line that one core writes and another reads costs some 100 ns.
- * Checked by: make MODE=tsan stress_threads */
+ * The pool's E1 and E2 publish all of it between C and W. cursor and results are relaxed: they
+ * hand out numbers. Seeing stop late costs one layer of one task, never a wrong result. A
+ * result is dropped by its number among the results, not by the flag. Each has cache lines of
+ * its own, and all that a worker must learn of a round stands in one: each line that one core
+ * writes and another reads costs some 100 ns. Checked by: make MODE=tsan stress_threads */
 #include "exec/threads.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -77,8 +77,8 @@ static void raise_stop(struct threads *e, uint32_t why)
     if (why == REQUESTED)
         atomic_store_explicit(&e->stop, REQUESTED, memory_order_release);
     else
-        (void)atomic_compare_exchange_strong_explicit(&e->stop, &running, why, memory_order_release,
-                                                      memory_order_relaxed);
+        (void)atomic_compare_exchange_strong_explicit(
+            &e->stop, &running, why, memory_order_release, memory_order_relaxed);
     crew_wake(&e->stop); /* emulated workers sleep on it */
 }
 
@@ -129,7 +129,8 @@ static double run_task(struct threads *e, uint32_t worker, uint32_t task, double
     const struct order *o = &s->order;
     const struct crew_work *run = o->run;
     struct crew_task_context context = {o->seed, o->round, task, &e->stop};
-    __builtin_prefetch(&e->slot[task], 1); /* the coordinator has it since it read the last round's */
+    __builtin_prefetch(&e->slot[task],
+                       1); /* the coordinator has it since it read the last round's */
     double cpu_s = s->slowdown > 0 ? crew_thread_cpu_s() : 0;
     crew_status status = run->compute(run->self, worker, &context, o->drops);
     if (s->slowdown > 0 && status == CREW_OK) {
@@ -181,7 +182,8 @@ static void collect(struct threads *e, uint32_t total, struct crew_outcome *out)
 {
     uint32_t n = e->n;
     memset(e->count, 0, (n + 1) * sizeof *e->count);
-    for (uint32_t t = 0; t < total; t++) /* a counting sort: task order is execution order of each worker */
+    for (uint32_t t = 0; t < total;
+         t++) /* a counting sort: task order is execution order of each worker */
         if (e->slot[t].timing.seconds > 0)
             e->count[e->slot[t].timing.worker + 1]++;
     for (uint32_t i = 0; i < n; i++)
@@ -200,8 +202,12 @@ static void collect(struct threads *e, uint32_t total, struct crew_outcome *out)
 static bool begin(struct threads *e, const struct crew_round *in)
 {
     const struct crew_plan *plan = in->plan;
-    struct order o = {.seed = in->seed, .round = in->round, .run = in->run, .work = in->work,
-                      .tasks = in->tasks, .drops = false};
+    struct order o = {.seed = in->seed,
+                      .round = in->round,
+                      .run = in->run,
+                      .work = in->work,
+                      .tasks = in->tasks,
+                      .drops = false};
     uint32_t full = BATCH_FULL;
     for (uint32_t i = 0; i < e->n; i++)
         o.drops |= plan->overrun[i];
@@ -214,8 +220,8 @@ static bool begin(struct threads *e, const struct crew_round *in)
     atomic_store_explicit(&e->cursor, o.end, memory_order_relaxed);
     atomic_store_explicit(&e->results, 0, memory_order_relaxed);
     if (stopped(e)) /* asked first: writing would take the line away from every worker */
-        (void)atomic_compare_exchange_strong_explicit(&e->stop, &full, RUNNING, memory_order_relaxed,
-                                                      memory_order_relaxed);
+        (void)atomic_compare_exchange_strong_explicit(
+            &e->stop, &full, RUNNING, memory_order_relaxed, memory_order_relaxed);
     return !stopped(e);
 }
 

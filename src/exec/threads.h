@@ -6,11 +6,12 @@
 #include <crew/executor.h>
 
 struct crew_threads_config {
-    crew_pool *pool;           /* borrowed; run_round() is called on its coordinator */
+    crew_pool *pool; /* borrowed; run_round() is called on its coordinator */
     const crew_machine *machine;
-    uint32_t max_tasks;        /* of a round, spare ones included */
-    const double *slowdown;    /* [n] emulation: a task of worker i takes so many times its own thread-CPU
-                                  time, the rest is slept; 0: as it is. NULL: none. Copied */
+    uint32_t max_tasks; /* of a round, spare ones included */
+    /* [n] emulation: a task of worker i takes so many times its own thread-CPU time, the rest
+     * is slept; 0: as it is. NULL: none. Copied */
+    const double *slowdown;
 };
 
 CREW_CHECKED crew_status crew_threads_create(const struct crew_threads_config *cfg, void **self,

@@ -58,7 +58,8 @@ uint32_t crew_gate_wait(struct crew_gate *g, uint32_t old, double spin_s)
     }
     for (;;) {
         word = closed;
-        /* Fails when the number has changed, or when our bit is there already after a spurious wake-up. */
+        /* Fails when the number has changed, or when our bit is there already after a spurious
+         * wake-up. */
         atomic_compare_exchange_strong_explicit(&g->word, &word, closed | ASLEEP,
                                                 memory_order_acquire, memory_order_acquire);
         if ((word | ASLEEP) != (closed | ASLEEP))

@@ -5,9 +5,9 @@
  *
  * E1 publish: C sets go (release)        ->  W sees it (acquire)
  * E2 collect: W sets done (release)      ->  C sees it (acquire)
- * E3 call:    the caller sets go of worker 0 and waits for its done: the same pair, roles changed.
- * go and done have cache lines of their own: each is written by one side and spun on by the other.
- * Checked by: make MODE=tsan stress_pool */
+ * E3 call:    the caller sets go of worker 0 and waits for its done: the same pair, roles
+ * changed. go and done have cache lines of their own: each is written by one side and spun on
+ * by the other. Checked by: make MODE=tsan stress_pool */
 #include "machine/pool.h"
 #include "base/blas.h"
 #include "base/error.h"
@@ -51,7 +51,8 @@ static void settle_in(struct member *m)
     char name[16];
     snprintf(name, sizeof name, "crew %u", m->index % 100000);
     pthread_setname_np(pthread_self(), name);
-    (void)prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0); /* ns: emulated cores sleep to the microsecond */
+    (void)prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0,
+                0); /* ns: emulated cores sleep to the microsecond */
     crew_fpu_flush();
     crew_blas_enter_thread();
     m->bind_status = CREW_OK;

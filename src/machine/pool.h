@@ -1,5 +1,5 @@
-/* n pinned threads. Worker 0's thread is the coordinator: it hands out jobs and does its own share in
- * between, so n slots need n threads. */
+/* n pinned threads. Worker 0's thread is the coordinator: it hands out jobs and does its own
+ * share in between, so n slots need n threads. */
 #ifndef CREW_MACHINE_POOL_H
 #define CREW_MACHINE_POOL_H
 
@@ -13,9 +13,9 @@ typedef void crew_job(void *self, uint32_t worker);
 
 struct crew_pool_config {
     const crew_machine *machine; /* must outlive the pool */
-    uint32_t n;                  /* workers; worker i sits on slot i modulo the number of slots */
+    uint32_t n; /* workers; worker i sits on slot i modulo the number of slots */
     enum crew_bind bind;
-    double spin_s;               /* how long a waiting thread burns its core before it sleeps; 0 when shared */
+    double spin_s; /* a waiting thread burns its core so long, then sleeps; 0 when shared */
 };
 
 /* Starts and pins the threads. CREW_ENOMEM, CREW_ETHREAD, CREW_EBIND (bind strict only). */
@@ -28,11 +28,12 @@ uint32_t crew_pool_workers(const crew_pool *p);
 bool crew_pool_bound(const crew_pool *p, uint32_t worker);
 const char *crew_pool_bind_note(const crew_pool *p);
 
-/* Run the job as the coordinator, worker 0, and sleep until it returns. From outside the pool, one
- * caller at a time. */
+/* Run the job as the coordinator, worker 0, and sleep until it returns. From outside the pool,
+ * one caller at a time. */
 void crew_pool_call(crew_pool *p, crew_job *job, void *self);
 
-/* Coordinator only. start: worker >= 1 runs the job; wait: until it has. Each start needs its wait. */
+/* Coordinator only. start: worker >= 1 runs the job; wait: until it has. Each start needs its
+ * wait. */
 void crew_pool_start(crew_pool *p, uint32_t worker, crew_job *job, void *self);
 void crew_pool_wait(crew_pool *p, uint32_t worker);
 /* All workers at once, the coordinator included. */

@@ -2,10 +2,11 @@
 #include <math.h>
 #include <string.h>
 
-/* exp(x) for x <= 0, to 2 units in the last place; 0 below -87. x = n ln 2 + r with |r| <= ln 2 / 2, ln 2 in
- * two parts so that n times the first is exact (Cody and Waite 1980); exp(r) by its Taylor polynomial of degree
- * 7, error below 2^-27. n is read off the bits of x / ln 2 + 1.5 2^23: adding that rounds to a whole
- * number. Exact operations only, so the same bits everywhere, and NaN stays NaN. */
+/* exp(x) for x <= 0, to 2 units in the last place; 0 below -87. x = n ln 2 + r with |r| <= ln 2
+ * / 2, ln 2 in two parts so that n times the first is exact (Cody and Waite 1980); exp(r) by
+ * its Taylor polynomial of degree 7, error below 2^-27. n is read off the bits of x / ln 2
+ * + 1.5 2^23: adding that rounds to a whole number. Exact operations only, so the same bits
+ * everywhere, and NaN stays NaN. */
 static inline float exp_negative(float x)
 {
     const float magic = 12582912.0f;
@@ -66,7 +67,8 @@ void crew_softmax(float *z, size_t rows, size_t classes)
     }
 }
 
-double crew_softmax_loss(float *z, const uint32_t *label, size_t rows, size_t classes, float weight)
+double crew_softmax_loss(float *z, const uint32_t *label, size_t rows, size_t classes,
+                         float weight)
 {
     double loss = 0; /* cross-entropy = log(sum of exp z) - z[label] */
     shift_rows(z, rows, classes);

@@ -1,10 +1,11 @@
-/* Dense layers with ReLU between them, softmax and cross-entropy on top. Without hidden layers this is
- * multinomial logistic regression, the model "softmax".
+/* Dense layers with ReLU between them, softmax and cross-entropy on top. Without hidden layers
+ * this is multinomial logistic regression, the model "softmax".
  *
  *   y[0] = x,  y[l+1] = relu(y[l] W[l] + b[l]),  p = softmax(y[L-1] W[L-1] + b[L-1])
  *
- * Parameters: W[0], b[0], W[1], b[1], ... with W[l] as [in][out], the faster of the two layouts under OpenBLAS.
- * Workspace: the outputs y[1..L], then two gradients of the widest of them, then a row for bias gradients. */
+ * Parameters: W[0], b[0], W[1], b[1], ... with W[l] as [in][out], the faster of the two layouts
+ * under OpenBLAS. Workspace: the outputs y[1..L], then two gradients of the widest of them,
+ * then a row for bias gradients. */
 #include "model/mlp.h"
 #include "base/blas.h"
 #include "base/error.h"
@@ -27,7 +28,7 @@ struct layer {
 struct mlp {
     uint32_t n; /* layers, >= 1 */
     size_t n_params;
-    size_t widest; /* of the hidden layers and classes */
+    size_t widest;  /* of the hidden layers and classes */
     size_t outputs; /* sum of all layers' widths */
     struct layer layer[MAX_LAYERS];
 };
@@ -36,11 +37,12 @@ static crew_status add_layer(struct mlp *m, size_t in, size_t out, struct crew_e
 {
     struct layer *l = &m->layer[m->n];
     if (in > INT32_MAX || out > INT32_MAX)
-        return crew_fail(err, CREW_EINVAL, "model: layer %u is wider than %d", m->n + 1, INT32_MAX);
+        return crew_fail(err, CREW_EINVAL, "model: layer %u is wider than %d", m->n + 1,
+                         INT32_MAX);
     size_t weights = in * out;
     if (weights + out > MAX_PARAMS - m->n_params)
-        return crew_fail(err, CREW_EINVAL, "model: layer %u of %zu x %zu weights is too large", m->n + 1,
-                         in, out);
+        return crew_fail(err, CREW_EINVAL, "model: layer %u of %zu x %zu weights is too large",
+                         m->n + 1, in, out);
     *l = (struct layer){in, out, m->n_params, m->n_params + weights};
     m->n_params += weights + out;
     m->outputs += out;
@@ -49,21 +51,23 @@ static crew_status add_layer(struct mlp *m, size_t in, size_t out, struct crew_e
     return CREW_OK;
 }
 
-static crew_status build(struct mlp *m, const char *widths, const struct crew_model_shape *shape,
-                         struct crew_error *err)
+static crew_status build(struct mlp *m, const char *widths,
+                         const struct crew_model_shape *shape, struct crew_error *err)
 {
     size_t in = SIZE_MAX; /* stays when the product overflows: refused as too wide */
     (void)crew_mul((size_t)shape->height * shape->width, shape->depth, &in);
     if (!in || shape->classes < 2)
-        return crew_fail(err, CREW_EINVAL, "model: %zu features and %u classes, needs 1 and 2 at least",
-                         in, shape->classes);
+        return crew_fail(err, CREW_EINVAL,
+                         "model: %zu features and %u classes, needs 1 and 2 at least", in,
+                         shape->classes);
     for (const char *s = widths; s; s = *s ? s + 1 : NULL) {
         size_t n = strcspn(s, ",");
         uint64_t width;
         if (!crew_text_u64(s, n, &width) || width < 1 || width > MAX_WIDTH)
-            return crew_fail(err, CREW_EINVAL,
-                             "model mlp: width '%.*s' must be a whole number 1..%d, as in mlp:256,128",
-                             (int)(n < 32 ? n : 32), s, MAX_WIDTH);
+            return crew_fail(
+                err, CREW_EINVAL,
+                "model mlp: width '%.*s' must be a whole number 1..%d, as in mlp:256,128",
+                (int)(n < 32 ? n : 32), s, MAX_WIDTH);
         if (m->n + 1 == MAX_LAYERS)
             return crew_fail(err, CREW_EINVAL, "model mlp: more than %d layers", MAX_LAYERS);
         TRY(add_layer(m, in, (size_t)width, err));
@@ -93,17 +97,18 @@ static crew_status create_softmax(const char *settings, const struct crew_model_
 {
     *self = NULL;
     if (settings)
-        return crew_fail(err, CREW_EINVAL, "model softmax has no settings, but '%.64s' is given",
-                         settings);
+        return crew_fail(err, CREW_EINVAL,
+                         "model softmax has no settings, but '%.64s' is given", settings);
     return create(NULL, shape, self, err);
 }
 
-static crew_status create_mlp(const char *settings, const struct crew_model_shape *shape, void **self,
-                              struct crew_error *err)
+static crew_status create_mlp(const char *settings, const struct crew_model_shape *shape,
+                              void **self, struct crew_error *err)
 {
     *self = NULL;
     if (!settings || !*settings)
-        return crew_fail(err, CREW_EINVAL, "model mlp needs the widths of its hidden layers, as in mlp:256,128");
+        return crew_fail(err, CREW_EINVAL,
+                         "model mlp needs the widths of its hidden layers, as in mlp:256,128");
     return create(settings, shape, self, err);
 }
 
@@ -115,7 +120,8 @@ static size_t n_params(const void *self)
 static size_t workspace_bytes(const void *self, uint32_t rows)
 {
     const struct mlp *m = self;
-    return crew_round_up(((m->outputs + 2 * m->widest) * rows + m->widest) * sizeof(float), CREW_LINE);
+    return crew_round_up(((m->outputs + 2 * m->widest) * rows + m->widest) * sizeof(float),
+                         CREW_LINE);
 }
 
 static bool tensor(const void *self, uint32_t i, struct crew_tensor *out)
@@ -134,8 +140,8 @@ static bool tensor(const void *self, uint32_t i, struct crew_tensor *out)
     return true;
 }
 
-/* Uniform with variance 2 / in. Source: He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015,
- * arXiv:1502.01852. sqrt is exact to the last bit by IEEE 754. */
+/* Uniform with variance 2 / in. Source: He, Zhang, Ren, Sun, "Delving deep into rectifiers",
+ * ICCV 2015, arXiv:1502.01852. sqrt is exact to the last bit by IEEE 754. */
 static void init(const void *self, uint64_t seed, float *params)
 {
     const struct mlp *m = self;
@@ -152,9 +158,10 @@ static void init(const void *self, uint64_t seed, float *params)
     }
 }
 
-/* Outputs of all layers, the last one as logits, one after the other in ws; returns the logits. False: stopped. */
-static bool forward(const struct mlp *m, const struct crew_task_context *task, const float *params,
-                    const float *x, size_t rows, float *ws, float **logits)
+/* Outputs of all layers, the last one as logits, one after the other in ws; returns the logits.
+ * False: stopped. */
+static bool forward(const struct mlp *m, const struct crew_task_context *task,
+                    const float *params, const float *x, size_t rows, float *ws, float **logits)
 {
     const float *y = x;
     for (uint32_t i = 0; i < m->n; i++) {
@@ -172,7 +179,8 @@ static bool forward(const struct mlp *m, const struct crew_task_context *task, c
     return true;
 }
 
-/* grad (+)= this layer's part, from its input y [rows][in] and its output's gradient d [rows][out]. */
+/* grad (+)= this layer's part, from its input y [rows][in] and its output's gradient d
+ * [rows][out]. */
 static void layer_gradient(const struct layer *l, size_t rows, const float *y, const float *d,
                            float *row, bool add, float *grad)
 {
@@ -186,9 +194,9 @@ static void layer_gradient(const struct layer *l, size_t rows, const float *y, c
         bias[j] = add ? bias[j] + row[j] : row[j];
 }
 
-static crew_status gradient(const void *self, const struct crew_task_context *task, const float *params,
-                            const struct crew_batch *batch, void *workspace, bool add, float *grad,
-                            double *loss)
+static crew_status gradient(const void *self, const struct crew_task_context *task,
+                            const float *params, const struct crew_batch *batch,
+                            void *workspace, bool add, float *grad, double *loss)
 {
     const struct mlp *m = self;
     size_t rows = batch->rows;
@@ -197,7 +205,8 @@ static crew_status gradient(const void *self, const struct crew_task_context *ta
     float *row = spare[1] + m->widest * rows;
     if (!forward(m, task, params, batch->x, rows, ws, &logits))
         return CREW_ESTOPPED;
-    *loss = crew_softmax_loss(logits, batch->label, rows, m->layer[m->n - 1].out, batch->weight);
+    *loss =
+        crew_softmax_loss(logits, batch->label, rows, m->layer[m->n - 1].out, batch->weight);
     d = logits;
     for (uint32_t i = m->n; i-- > 0;) {
         const struct layer *l = &m->layer[i];
@@ -229,11 +238,11 @@ static void predict(const void *self, const float *params, const float *x, uint3
     crew_softmax(probability, rows, classes);
 }
 
-#define DENSE(NAME, SUMMARY, CREATE)                                                               \
-    {                                                                                              \
-        .abi = CREW_MODEL_ABI, .name = NAME, .summary = SUMMARY, .create = CREATE,                 \
-        .n_params = n_params, .workspace_bytes = workspace_bytes, .tensor = tensor, .init = init,  \
-        .gradient = gradient, .predict = predict, .destroy = crew_free                             \
+#define DENSE(NAME, SUMMARY, CREATE)                                                 \
+    {                                                                                \
+        .abi = CREW_MODEL_ABI, .name = NAME, .summary = SUMMARY, .create = CREATE,   \
+        .n_params = n_params, .workspace_bytes = workspace_bytes, .tensor = tensor,  \
+        .init = init, .gradient = gradient, .predict = predict, .destroy = crew_free \
     }
 
 const struct crew_model_ops crew_model_softmax =

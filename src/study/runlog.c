@@ -24,7 +24,9 @@ static crew_status open_file(const char *path, bool replace, FILE **out, struct 
         return crew_fail(err, CREW_EOUTPUT, "%s: exists already", path);
     if (fd >= 0 && !(*out = fdopen(fd, "w")))
         close(fd);
-    return *out ? CREW_OK : crew_fail(err, CREW_EOUTPUT, "%s: cannot be written: %s", path, strerror(errno));
+    return *out ? CREW_OK
+                : crew_fail(err, CREW_EOUTPUT, "%s: cannot be written: %s", path,
+                            strerror(errno));
 }
 
 crew_status crew_runlog_open(const struct crew_runlog_config *cfg, crew_runlog **out,
@@ -83,13 +85,15 @@ static json_t *machine_as_json(const crew_machine *machine)
     json_t *slots = json_array();
     for (uint32_t i = 0; i < m->n_slots; i++) {
         const struct crew_slot *s = &m->slots[i];
-        json_array_append_new(
-            slots, json_pack("{s:i, s:i, s:i, s:s?}", "cpu", (int)s->cpu, "core", (int)s->core, "numa",
-                             (int)s->numa, "kind", s->kind < 0 ? NULL : m->kinds[s->kind].name));
+        json_array_append_new(slots,
+                              json_pack("{s:i, s:i, s:i, s:s?}", "cpu", (int)s->cpu, "core",
+                                        (int)s->core, "numa", (int)s->numa, "kind",
+                                        s->kind < 0 ? NULL : m->kinds[s->kind].name));
     }
-    return json_pack("{s:i, s:i, s:o, s:s, s:s, s:s, s:s?}", "cores", (int)m->cores, "usable_cores",
-                     (int)m->usable_cores, "slots", slots, "blas", b.blas, "blas_flavour",
-                     b.blas_flavour, "blas_core", b.blas_core, "blas_forced", b.blas_forced);
+    return json_pack("{s:i, s:i, s:o, s:s, s:s, s:s, s:s?}", "cores", (int)m->cores,
+                     "usable_cores", (int)m->usable_cores, "slots", slots, "blas", b.blas,
+                     "blas_flavour", b.blas_flavour, "blas_core", b.blas_core, "blas_forced",
+                     b.blas_forced);
 }
 
 void crew_runlog_start(crew_runlog *l, const struct crew_settings *set, size_t n_sets,
@@ -104,12 +108,13 @@ void crew_runlog_start(crew_runlog *l, const struct crew_settings *set, size_t n
     json_t *notes = json_array();
     for (size_t i = 0; crew_trainer_note(t, i); i++)
         json_array_append_new(notes, json_string(crew_trainer_note(t, i)));
-    emit(l->rounds,
-         json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:I, s:i, s:i}, s:I, s:o}", "event", "start", "date",
-                   date, "version", crew_version(), "config", config_as_json(set, n_sets), "machine",
-                   machine_as_json(crew_trainer_machine(t)), "data", "rows", (json_int_t)train->rows,
-                   "features", (int)train->features, "classes", (int)train->classes, "parameters",
-                   (json_int_t)net.n_params, "notes", notes));
+    emit(l->rounds, json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:I, s:i, s:i}, s:I, s:o}", "event",
+                              "start", "date", date, "version", crew_version(), "config",
+                              config_as_json(set, n_sets), "machine",
+                              machine_as_json(crew_trainer_machine(t)), "data", "rows",
+                              (json_int_t)train->rows, "features", (int)train->features,
+                              "classes", (int)train->classes, "parameters",
+                              (json_int_t)net.n_params, "notes", notes));
     fflush(l->rounds);
 }
 
@@ -117,8 +122,8 @@ static void log_tasks(FILE *to, const struct crew_record *r)
 {
     for (size_t i = 0; i < r->n_timings; i++) {
         const struct crew_timing *x = &r->timing[i];
-        fprintf(to, "%llu,%u,%u,%d,%.17g,", (unsigned long long)r->round, x->worker, x->task, x->kept,
-                x->seconds);
+        fprintf(to, "%llu,%u,%u,%d,%.17g,", (unsigned long long)r->round, x->worker, x->task,
+                x->kept, x->seconds);
         if (isfinite(x->cpu_seconds))
             fprintf(to, "%.9g", x->cpu_seconds);
         fprintf(to, ",%.17g\n", x->work);
@@ -142,11 +147,13 @@ void crew_runlog_round(crew_runlog *l, const struct crew_record *r)
         json_array_append_new(done, json_integer((json_int_t)r->done[i]));
         json_array_append_new(mean, ran ? json_real(1e3 * r->busy_s[i] / ran) : json_null());
     }
-    emit(l->rounds, json_pack("{s:s, s:I, s:I, s:o, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o, s:s?}", "event",
-                              "round", "round", (json_int_t)r->round, "epoch", (json_int_t)r->epoch,
-                              "loss", real(r->loss), "lr", r->lr, "seconds", r->seconds, "wait_s",
-                              r->wait_s, "elapsed_s", r->elapsed_s, "worker_s", worker_s, "quota", quota, "done", done,
-                              "mean_ms", mean, "remark", r->remark && *r->remark ? r->remark : NULL));
+    emit(l->rounds,
+         json_pack("{s:s, s:I, s:I, s:o, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o, s:s?}",
+                   "event", "round", "round", (json_int_t)r->round, "epoch",
+                   (json_int_t)r->epoch, "loss", real(r->loss), "lr", r->lr, "seconds",
+                   r->seconds, "wait_s", r->wait_s, "elapsed_s", r->elapsed_s, "worker_s",
+                   worker_s, "quota", quota, "done", done, "mean_ms", mean, "remark",
+                   r->remark && *r->remark ? r->remark : NULL));
 }
 
 void crew_runlog_epoch(crew_runlog *l, const struct crew_epoch_record *r)
@@ -158,24 +165,25 @@ void crew_runlog_epoch(crew_runlog *l, const struct crew_epoch_record *r)
                               (json_int_t)r->epoch, "round", (json_int_t)r->round, "train_loss",
                               real(r->train_loss), "val_loss",
                               measured ? real(r->validation.loss) : json_null(), "val_accuracy",
-                              measured ? real(r->validation.accuracy) : json_null(), "elapsed_s",
-                              r->elapsed_s));
+                              measured ? real(r->validation.accuracy) : json_null(),
+                              "elapsed_s", r->elapsed_s));
     fflush(l->rounds);
 }
 
-void crew_runlog_end(crew_runlog *l, const struct crew_summary *s, const struct crew_evaluation *test)
+void crew_runlog_end(crew_runlog *l, const struct crew_summary *s,
+                     const struct crew_evaluation *test)
 {
     char digest[20];
     if (!l->rounds)
         return;
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)s->weights_digest);
     emit(l->rounds,
-         json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:o, s:o, s:s, s:b, s:b}", "event", "end",
-                   "rounds", (json_int_t)s->rounds, "epochs", (json_int_t)s->epochs, "wall_s",
-                   s->wall_s, "worker_s", s->worker_s, "idle_s", s->idle_s, "wasted_s", s->wasted_s,
-                   "train_loss", real(s->train_loss), "test_accuracy",
-                   test->rows ? real(test->accuracy) : json_null(), "weights_digest", digest, "stopped",
-                   (int)s->stopped, "timed_out", (int)s->timed_out));
+         json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:o, s:o, s:s, s:b, s:b}", "event",
+                   "end", "rounds", (json_int_t)s->rounds, "epochs", (json_int_t)s->epochs,
+                   "wall_s", s->wall_s, "worker_s", s->worker_s, "idle_s", s->idle_s,
+                   "wasted_s", s->wasted_s, "train_loss", real(s->train_loss), "test_accuracy",
+                   test->rows ? real(test->accuracy) : json_null(), "weights_digest", digest,
+                   "stopped", (int)s->stopped, "timed_out", (int)s->timed_out));
 }
 
 static crew_status close_file(FILE *f, const char *path, struct crew_error *err)
@@ -185,7 +193,8 @@ static crew_status close_file(FILE *f, const char *path, struct crew_error *err)
     bool bad = ferror(f) != 0;
     if (fclose(f) == 0 && !bad)
         return CREW_OK;
-    return crew_fail(err, CREW_EOUTPUT, "%s: could not be written whole: %s", path, strerror(errno));
+    return crew_fail(err, CREW_EOUTPUT, "%s: could not be written whole: %s", path,
+                     strerror(errno));
 }
 
 crew_status crew_runlog_close(crew_runlog *l, struct crew_error *err)
@@ -211,12 +220,14 @@ static crew_status apply(const char *path, const char *name, const json_t *value
     if (!o)
         return crew_fail(err, CREW_EINVAL, "%s: there is no option '%.64s'", path, name);
     if (json_is_number(value)) {
-        snprintf(number, sizeof number, json_is_integer(value) ? "%.0f" : "%.17g", json_number_value(value));
+        snprintf(number, sizeof number, json_is_integer(value) ? "%.0f" : "%.17g",
+                 json_number_value(value));
         text = number;
     } else if (json_is_boolean(value)) {
         text = json_is_true(value) ? "yes" : "no";
     } else if (!text) {
-        return crew_fail(err, CREW_EFORMAT, "%s: the value of '%.64s' is neither text nor a number", path, name);
+        return crew_fail(err, CREW_EFORMAT,
+                         "%s: the value of '%.64s' is neither text nor a number", path, name);
     }
     struct crew_error why;
     if (o->type == CREW_OPTION_STRING) {
@@ -244,15 +255,15 @@ crew_status crew_runlog_config(const char *path, const struct crew_settings *set
     config = config ? config : root;
     if (!json_is_object(config)) {
         json_decref(root);
-        return crew_fail(err, CREW_EFORMAT, "%s: line %d: neither a JSON object nor a log: %s", path,
-                         why.line, root ? "no object" : why.text);
+        return crew_fail(err, CREW_EFORMAT, "%s: line %d: neither a JSON object nor a log: %s",
+                         path, why.line, root ? "no object" : why.text);
     }
     crew_status status = CREW_OK;
     *texts = json_array();
     for (void *at = json_object_iter(config); at && status == CREW_OK;
          at = json_object_iter_next(config, at))
-        status = apply(path, json_object_iter_key(at), json_object_iter_value(at), set, n_sets, *texts,
-                       err);
+        status = apply(path, json_object_iter_key(at), json_object_iter_value(at), set, n_sets,
+                       *texts, err);
     json_decref(root);
     return status;
 }

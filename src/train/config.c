@@ -1,19 +1,21 @@
-/* All settings of training, once: what the command parses, files store, logs echo and help shows. */
+/* All settings of training, once: what the command parses, files store, logs echo and help
+ * shows. */
 #include <crew/crew.h>
 #include <string.h>
 
-#define ROW(NAME, LETTER, TYPE, FIELD, MIN, MAX, VALUE, ARGUMENT, HELP)                            \
-    {                                                                                              \
-        .name = NAME, .letter = LETTER, .type = CREW_OPTION_##TYPE,                                \
-        .offset = offsetof(struct crew_config, FIELD), .min = MIN, .max = MAX, .value = VALUE,     \
-        .argument = ARGUMENT, .help = HELP                                                         \
+#define ROW(NAME, LETTER, TYPE, FIELD, MIN, MAX, VALUE, ARGUMENT, HELP)                        \
+    {                                                                                          \
+        .name = NAME, .letter = LETTER, .type = CREW_OPTION_##TYPE,                            \
+        .offset = offsetof(struct crew_config, FIELD), .min = MIN, .max = MAX, .value = VALUE, \
+        .argument = ARGUMENT, .help = HELP                                                     \
     }
 
 static const struct crew_option options[] = {
     ROW("model", 'm', STRING, model, 0, 0, "mlp:64", "NAME[:SETTINGS]", "see crew list models"),
     ROW("policy", 'p', STRING, policy, 0, 0, "ata-empirical:eta=0.25", "NAME[:SETTINGS]",
         "who gets how many tasks; see crew list policies"),
-    ROW("workers", 'w', U32, workers, 0, 4096, "0", "N", "worker threads, 0: one per chosen core"),
+    ROW("workers", 'w', U32, workers, 0, 4096, "0", "N",
+        "worker threads, 0: one per chosen core"),
     ROW("cores", 0, STRING, cores, 0, 0, "auto", "CORES",
         "auto, all (quota ignored), a list as 0,2-5, kind:NAME, numa:N"),
     ROW("smt", 0, FLAG, smt, 0, 0, "no", NULL, "one worker per hardware thread, not per core"),
@@ -23,13 +25,17 @@ static const struct crew_option options[] = {
         "slow cores: a task of worker I takes F times its CPU time"),
     ROW("times", 0, STRING, times, 0, 0, NULL, "S,S,...",
         "known mean seconds per task of each worker, or @FILE"),
-    ROW("batch-tasks", 'B', U32, batch_tasks, 1, 65536, "16", "TASKS", "gradients a round, the paper's B"),
+    ROW("batch-tasks", 'B', U32, batch_tasks, 1, 65536, "16", "TASKS",
+        "gradients a round, the paper's B"),
     ROW("task-rows", 'r', U32, task_rows, 1, 1 << 20, "16", "ROWS", "rows a task"),
     ROW("epochs", 'e', U64, epochs, 0, 0, "30", "N", "passes over the data, 0: no limit"),
     ROW("rounds", 0, U64, rounds, 0, 0, "0", "N", "rounds, 0: no limit"),
-    ROW("time-limit", 0, REAL, time_limit_s, 0, 1e9, "0", "SECONDS", "stop after so long, 0: no limit"),
-    ROW("optimizer", 'o', STRING, optimizer, 0, 0, "adam", "NAME[:SETTINGS]", "see crew list optimizers"),
-    ROW("lr", 'l', REAL, lr, 1e-30, 1e6, NULL, "RATE", "learning rate; not given: the optimizer's own"),
+    ROW("time-limit", 0, REAL, time_limit_s, 0, 1e9, "0", "SECONDS",
+        "stop after so long, 0: no limit"),
+    ROW("optimizer", 'o', STRING, optimizer, 0, 0, "adam", "NAME[:SETTINGS]",
+        "see crew list optimizers"),
+    ROW("lr", 'l', REAL, lr, 1e-30, 1e6, NULL, "RATE",
+        "learning rate; not given: the optimizer's own"),
     ROW("momentum", 0, REAL, momentum, 0, 0.999999, "0.9", "SHARE", "of the optimizer sgd"),
     ROW("clip", 0, REAL, clip, 0, 1e30, "0", "NORM", "longest gradient, 0: unlimited"),
     ROW("schedule", 0, STRING, schedule, 0, 0, "constant", "NAME[:SETTINGS]",

@@ -5,18 +5,21 @@
 #include <math.h>
 #include <string.h>
 
-static crew_status copy_names(crew_network *net, const char *const *names, struct crew_error *err)
+static crew_status copy_names(crew_network *net, const char *const *names,
+                              struct crew_error *err)
 {
     if (!names)
         return CREW_OK;
     if (!(net->class_names = crew_zalloc(net->shape.classes * sizeof *net->class_names)))
         return CREW_ENOMEM;
     for (uint32_t i = 0; i < net->shape.classes; i++) {
-        json_t *text = json_string(names[i]); /* found out now: the file of the model could not hold it */
+        json_t *text =
+            json_string(names[i]); /* found out now: the file of the model could not hold it */
         json_decref(text);
         if (!text)
             return crew_fail(err, CREW_EFORMAT,
-                             "the name of class %u (from 0) is not UTF-8 text: convert the data, for instance with iconv",
+                             "the name of class %u (from 0) is not UTF-8 text: convert the "
+                             "data, for instance with iconv",
                              i);
         if (!(net->class_names[i] = crew_strdup(names[i])))
             return CREW_ENOMEM;
@@ -53,8 +56,9 @@ static crew_status unknown_model(const char *spec, struct crew_error *err)
 }
 
 crew_status crew_network_create(const char *spec, const struct crew_model_shape *shape,
-                                const char *const *class_names, const struct crew_scaler *scaler,
-                                crew_network **out, struct crew_error *err)
+                                const char *const *class_names,
+                                const struct crew_scaler *scaler, crew_network **out,
+                                struct crew_error *err)
 {
     *out = NULL;
     const struct crew_model_ops *ops = crew_model_find(spec);
@@ -139,7 +143,8 @@ static size_t rows_bytes(const crew_network *net)
 
 static size_t proba_bytes(const crew_network *net)
 {
-    return crew_round_up((size_t)CREW_EVAL_ROWS * net->shape.classes * sizeof(float), CREW_LINE);
+    return crew_round_up((size_t)CREW_EVAL_ROWS * net->shape.classes * sizeof(float),
+                         CREW_LINE);
 }
 
 size_t crew_network_block_bytes(const crew_network *net)
@@ -148,8 +153,9 @@ size_t crew_network_block_bytes(const crew_network *net)
            net->ops->workspace_bytes(net->model, CREW_EVAL_ROWS);
 }
 
-void crew_network_block(const crew_network *net, const crew_dataset *data, size_t first, uint32_t n,
-                        void *scratch, struct crew_evaluation *out, uint64_t *confusion)
+void crew_network_block(const crew_network *net, const crew_dataset *data, size_t first,
+                        uint32_t n, void *scratch, struct crew_evaluation *out,
+                        uint64_t *confusion)
 {
     char *at = scratch;
     float *x = (float *)(void *)at, *p = (float *)(void *)(at + rows_bytes(net));
@@ -173,18 +179,19 @@ void crew_network_block(const crew_network *net, const crew_dataset *data, size_
     out->rows += n;
 }
 
-crew_status crew_network_fits(const crew_network *net, const crew_dataset *data, struct crew_error *err)
+crew_status crew_network_fits(const crew_network *net, const crew_dataset *data,
+                              struct crew_error *err)
 {
     struct crew_dataset_info info;
     crew_dataset_info(data, &info);
     if (info.features != net->features)
-        return crew_fail(err, CREW_EINVAL, "the data has %u features, the model %s has %u", info.features,
-                         net->spec, net->features);
+        return crew_fail(err, CREW_EINVAL, "the data has %u features, the model %s has %u",
+                         info.features, net->spec, net->features);
     if (!info.classes)
         return crew_fail(err, CREW_EINVAL, "the data has no labels");
     if (info.classes > net->shape.classes)
-        return crew_fail(err, CREW_EINVAL, "the data has %u classes, the model %s has %u", info.classes,
-                         net->spec, net->shape.classes);
+        return crew_fail(err, CREW_EINVAL, "the data has %u classes, the model %s has %u",
+                         info.classes, net->spec, net->shape.classes);
     return CREW_OK;
 }
 

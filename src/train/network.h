@@ -10,7 +10,7 @@ struct crew_network {
     char *spec; /* "mlp:64" */
     struct crew_model_shape shape;
     uint32_t features;
-    char **class_names; /* [classes] or NULL */
+    char **class_names;        /* [classes] or NULL */
     struct crew_scaler scaler; /* features 0: none */
     size_t n_params;
     float *params;
@@ -21,18 +21,21 @@ struct crew_network {
 enum { CREW_EVAL_ROWS = 256 };
 
 /* Everything but the parameters. Names and scaler are copied. */
-CREW_CHECKED crew_status crew_network_create(const char *spec, const struct crew_model_shape *shape,
+CREW_CHECKED crew_status crew_network_create(const char *spec,
+                                             const struct crew_model_shape *shape,
                                              const char *const *class_names,
-                                             const struct crew_scaler *scaler, crew_network **out,
-                                             struct crew_error *err);
-CREW_CHECKED crew_status crew_network_save(const crew_network *net, const char *path, bool replace,
-                                           struct crew_error *err);
+                                             const struct crew_scaler *scaler,
+                                             crew_network **out, struct crew_error *err);
+CREW_CHECKED crew_status crew_network_save(const crew_network *net, const char *path,
+                                           bool replace, struct crew_error *err);
 
-/* Scratch for crew_network_block(), in bytes, and the block itself: rows [first, first + n) of data,
- * n <= CREW_EVAL_ROWS; adds their summed loss and number of hits to out, and to confusion unless NULL. */
+/* Scratch for crew_network_block(), in bytes, and the block itself: rows [first, first + n) of
+ * data, n <= CREW_EVAL_ROWS; adds their summed loss and number of hits to out, and to confusion
+ * unless NULL. */
 size_t crew_network_block_bytes(const crew_network *net);
-void crew_network_block(const crew_network *net, const crew_dataset *data, size_t first, uint32_t n,
-                        void *scratch, struct crew_evaluation *out, uint64_t *confusion);
+void crew_network_block(const crew_network *net, const crew_dataset *data, size_t first,
+                        uint32_t n, void *scratch, struct crew_evaluation *out,
+                        uint64_t *confusion);
 
 /* May this data set be evaluated with this network? */
 CREW_CHECKED crew_status crew_network_fits(const crew_network *net, const crew_dataset *data,

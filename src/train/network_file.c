@@ -1,5 +1,6 @@
-/* Networks in safetensors files. The tensors are the model's, by their names, and the scaling's "input.offset"
- * and "input.factor"; __metadata__ holds format, model, shape, classes, scale and class_names. */
+/* Networks in safetensors files. The tensors are the model's, by their names, and the scaling's
+ * "input.offset" and "input.factor"; __metadata__ holds format, model, shape, classes, scale
+ * and class_names. */
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -15,11 +16,11 @@ enum { MAX_TENSORS = 2 * 64 + 2 };
 static const char FORMAT[] = "crew 1";
 static const char *const scales[] = {"none", "unit", "standard"};
 
-static void scaler_tensor(struct crew_st_tensor *t, const char *name, const struct crew_scaler *s,
-                          const float *data)
+static void scaler_tensor(struct crew_st_tensor *t, const char *name,
+                          const struct crew_scaler *s, const float *data)
 {
-    *t = (struct crew_st_tensor){.name = name, .n_dims = 1, .dims = {s->features}, .data = data,
-                                 .count = s->features};
+    *t = (struct crew_st_tensor){
+        .name = name, .n_dims = 1, .dims = {s->features}, .data = data, .count = s->features};
 }
 
 static size_t count_of(const struct crew_tensor *t)
@@ -47,7 +48,8 @@ crew_status crew_network_save(const crew_network *net, const char *path, bool re
     struct crew_st_tensor tensor[MAX_TENSORS];
     uint32_t n = 0;
     for (; n < MAX_TENSORS - 2 && net->ops->tensor(net->model, n, &part[n]); n++) {
-        tensor[n] = (struct crew_st_tensor){.name = part[n].name, .n_dims = part[n].n_dims,
+        tensor[n] = (struct crew_st_tensor){.name = part[n].name,
+                                            .n_dims = part[n].n_dims,
                                             .data = net->params + part[n].offset,
                                             .count = count_of(&part[n])};
         memcpy(tensor[n].dims, part[n].dims, sizeof tensor[n].dims);
@@ -59,11 +61,12 @@ crew_status crew_network_save(const crew_network *net, const char *path, bool re
     char shape[64], classes[16], *names = names_as_json(net);
     if (!names)
         return crew_fail(err, CREW_ENOMEM, "no memory to write %s", path);
-    snprintf(shape, sizeof shape, "%u,%u,%u", net->shape.height, net->shape.width, net->shape.depth);
+    snprintf(shape, sizeof shape, "%u,%u,%u", net->shape.height, net->shape.width,
+             net->shape.depth);
     snprintf(classes, sizeof classes, "%u", net->shape.classes);
     const struct crew_st_meta meta[] = {
-        {"format", FORMAT},    {"model", net->spec},
-        {"shape", shape},      {"classes", classes},
+        {"format", FORMAT},     {"model", net->spec},
+        {"shape", shape},       {"classes", classes},
         {"class_names", names}, {"scale", scales[net->scaler.features ? net->scaler.kind : 0]}};
     crew_status status =
         crew_st_write(path, replace, meta, sizeof meta / sizeof *meta, tensor, n, err);
@@ -87,13 +90,15 @@ static crew_status bad(const char *path, struct crew_error *err, const char *wha
     return crew_fail(err, CREW_EFORMAT, "%s: not a model of crew: %s", path, what);
 }
 
-static crew_status read_shape(const crew_st_file *f, const char *path, struct crew_model_shape *shape,
-                              struct crew_error *err)
+static crew_status read_shape(const crew_st_file *f, const char *path,
+                              struct crew_model_shape *shape, struct crew_error *err)
 {
     const char *format = crew_st_meta(f, "format"), *dims = crew_st_meta(f, "shape"),
                *classes = crew_st_meta(f, "classes");
     if (!format || strcmp(format, FORMAT))
-        return bad(path, err, format ? "its format is of another version" : "no format in its __metadata__");
+        return bad(path, err,
+                   format ? "its format is of another version"
+                          : "no format in its __metadata__");
     if (!dims || !read_u32(&dims, &shape->height) || !read_u32(&dims, &shape->width) ||
         !read_u32(&dims, &shape->depth) || *dims)
         return bad(path, err, "its shape is not three whole numbers");
@@ -105,7 +110,8 @@ static crew_status read_shape(const crew_st_file *f, const char *path, struct cr
     return CREW_OK;
 }
 
-/* class_names of the metadata into *list [classes] of borrowed strings, or NULL when there are none. */
+/* class_names of the metadata into *list [classes] of borrowed strings, or NULL when there are
+ * none. */
 static crew_status read_names(const json_t *json, uint32_t classes, const char *path,
                               const char ***list, struct crew_error *err)
 {
@@ -139,7 +145,8 @@ static crew_status read_scaler(const crew_st_file *f, const char *path, uint32_t
                 return bad(path, err, "its scaling is incomplete");
             out->kind = (enum crew_scaling)k;
             out->features = features;
-            memcpy(&out->offset, &offset->data, sizeof out->offset); /* copied before anyone writes */
+            memcpy(&out->offset, &offset->data,
+                   sizeof out->offset); /* copied before anyone writes */
             memcpy(&out->factor, &factor->data, sizeof out->factor);
             return CREW_OK;
         }
@@ -155,11 +162,13 @@ static crew_status read_params(const crew_st_file *f, const char *path, crew_net
         const struct crew_st_tensor *t = crew_st_find(f, part.name);
         if (!t || t->n_dims != part.n_dims ||
             memcmp(t->dims, part.dims, part.n_dims * sizeof *t->dims))
-            return crew_fail(err, CREW_EFORMAT, "%s: tensor %s is missing or not of the shape that model %s has",
+            return crew_fail(err, CREW_EFORMAT,
+                             "%s: tensor %s is missing or not of the shape that model %s has",
                              path, part.name, net->spec);
     }
     if (!(net->params = crew_alloc(net->n_params * sizeof *net->params)))
-        return crew_fail(err, CREW_ENOMEM, "%s: no memory for its %zu parameters", path, net->n_params);
+        return crew_fail(err, CREW_ENOMEM, "%s: no memory for its %zu parameters", path,
+                         net->n_params);
     net->owns_params = true;
     for (uint32_t i = 0; net->ops->tensor(net->model, i, &part); i++) {
         const struct crew_st_tensor *t = crew_st_find(f, part.name);
@@ -183,7 +192,8 @@ static crew_status build(const crew_st_file *f, const json_t *names, const char 
     if (status == CREW_OK)
         status = crew_network_create(model, &shape, list, &scaler, out, err);
     if (status == CREW_EINVAL)
-        status = crew_fail(err, CREW_EFORMAT, "%s: its model '%.64s' is unknown or impossible", path, model);
+        status = crew_fail(err, CREW_EFORMAT, "%s: its model '%.64s' is unknown or impossible",
+                           path, model);
     crew_free(list);
     return status != CREW_OK ? status : read_params(f, path, *out, err);
 }

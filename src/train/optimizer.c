@@ -1,6 +1,7 @@
 /* Conventions of PyTorch's optimisers of the same names.
- * Sources: Sutskever, Martens, Dahl, Hinton, ICML 2013 (momentum, Nesterov); Kingma and Ba, ICLR 2015,
- * arXiv:1412.6980 (adam); Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101 (adamw). */
+ * Sources: Sutskever, Martens, Dahl, Hinton, ICML 2013 (momentum, Nesterov); Kingma and Ba,
+ * ICLR 2015, arXiv:1412.6980 (adam); Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101
+ * (adamw). */
 #include "train/optimizer.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -14,24 +15,27 @@ struct settings {
     bool nesterov;
 };
 
-#define SETTING(NAME, TYPE, FIELD, MIN, MAX, VALUE, HELP)                                          \
-    {                                                                                              \
-        .name = NAME, .type = TYPE, .offset = offsetof(struct settings, FIELD), .min = MIN,        \
-        .max = MAX, .value = VALUE, .help = HELP                                                   \
+#define SETTING(NAME, TYPE, FIELD, MIN, MAX, VALUE, HELP)                                   \
+    {                                                                                       \
+        .name = NAME, .type = TYPE, .offset = offsetof(struct settings, FIELD), .min = MIN, \
+        .max = MAX, .value = VALUE, .help = HELP                                            \
     }
-#define DECAY(VALUE, HELP)                                                                         \
+#define DECAY(VALUE, HELP) \
     SETTING("weight-decay", CREW_OPTION_REAL, weight_decay, 0, 1, VALUE, HELP)
-#define BETAS                                                                                      \
-    SETTING("beta1", CREW_OPTION_REAL, beta1, 0, 0.999999, "0.9", "memory of the mean"),           \
-        SETTING("beta2", CREW_OPTION_REAL, beta2, 0, 0.999999, "0.999", "memory of the square"),   \
-        SETTING("eps", CREW_OPTION_REAL, eps, 1e-30, 1, "1e-8", "added to the root of the square")
-#define END                                                                                        \
-    {                                                                                              \
-        .type = CREW_OPTION_END                                                                    \
+#define BETAS                                                                            \
+    SETTING("beta1", CREW_OPTION_REAL, beta1, 0, 0.999999, "0.9", "memory of the mean"), \
+        SETTING("beta2", CREW_OPTION_REAL, beta2, 0, 0.999999, "0.999",                  \
+                "memory of the square"),                                                 \
+        SETTING("eps", CREW_OPTION_REAL, eps, 1e-30, 1, "1e-8",                          \
+                "added to the root of the square")
+#define END                     \
+    {                           \
+        .type = CREW_OPTION_END \
     }
 
 static const struct crew_option sgd_settings[] = {
-    SETTING("momentum", CREW_OPTION_REAL, momentum, 0, 0.999999, NULL, "share of the last step that is kept"),
+    SETTING("momentum", CREW_OPTION_REAL, momentum, 0, 0.999999, NULL,
+            "share of the last step that is kept"),
     SETTING("nesterov", CREW_OPTION_FLAG, nesterov, 0, 0, "no", "look ahead"),
     DECAY("0", "added to the gradient, times the weights"), END};
 static const struct crew_option adam_settings[] = {
@@ -43,14 +47,15 @@ struct crew_optimizer {
     size_t kind;
     size_t n_params;
     struct settings set;
-    float *state[2];      /* [n_params] each; see the update of each kind */
+    float *state[2]; /* [n_params] each; see the update of each kind */
     uint64_t steps;
     double power1, power2; /* beta1 and beta2 to the number of steps */
 };
 
 /* state[0]: velocity. v = mu v + g; w -= lr v, or lr (g + mu v) */
-static void update_sgd(const crew_optimizer *o, double lr, float scale, const float *restrict grad,
-                       float *restrict params, size_t first, size_t n)
+static void update_sgd(const crew_optimizer *o, double lr, float scale,
+                       const float *restrict grad, float *restrict params, size_t first,
+                       size_t n)
 {
     float rate = (float)lr, mu = (float)o->set.momentum, decay = (float)o->set.weight_decay;
     const float *restrict g = grad + first;
@@ -70,12 +75,15 @@ static void update_sgd(const crew_optimizer *o, double lr, float scale, const fl
     }
 }
 
-/* state[0]: mean, state[1]: square; decoupled: weight decay acts on the weights, not on the gradient. */
-static void step_adam(const crew_optimizer *o, double lr, float scale, const float *restrict grad,
-                      float *restrict params, size_t first, size_t n, bool decoupled)
+/* state[0]: mean, state[1]: square; decoupled: weight decay acts on the weights, not on the
+ * gradient. */
+static void step_adam(const crew_optimizer *o, double lr, float scale,
+                      const float *restrict grad, float *restrict params, size_t first,
+                      size_t n, bool decoupled)
 {
     float b1 = (float)o->set.beta1, b2 = (float)o->set.beta2, eps = (float)o->set.eps;
-    /* Not 1 - b2 of the rounded one: that of 0.999 is off by 1.3e-5, which the correction would not know. */
+    /* Not 1 - b2 of the rounded one: that of 0.999 is off by 1.3e-5, which the correction would
+     * not know. */
     float c1 = (float)(1 - o->set.beta1), c2 = (float)(1 - o->set.beta2);
     float decay = decoupled ? 0.0f : (float)o->set.weight_decay;
     float shrink = decoupled ? (float)(1.0 - lr * o->set.weight_decay) : 1.0f;
@@ -83,7 +91,7 @@ static void step_adam(const crew_optimizer *o, double lr, float scale, const flo
     float correct = (float)(1.0 / sqrt(1.0 - o->power2));
     const float *restrict g = grad + first;
     float *restrict w = params + first, *restrict m = o->state[0] + first,
-          *restrict v = o->state[1] + first;
+                    *restrict v = o->state[1] + first;
     for (size_t i = 0; i < n; i++) {
         float d = g[i] * scale + decay * w[i];
         m[i] = b1 * m[i] + c1 * d;
@@ -108,8 +116,8 @@ static const struct kind {
     struct crew_entry entry;
     unsigned vectors; /* of state, at most */
     double lr;
-    void (*update)(const crew_optimizer *o, double lr, float scale, const float *grad, float *params,
-                   size_t first, size_t n);
+    void (*update)(const crew_optimizer *o, double lr, float scale, const float *grad,
+                   float *params, size_t first, size_t n);
 } kinds[] = {
     {{"sgd", "stochastic gradient descent with momentum", sgd_settings}, 1, 0.1, update_sgd},
     {{"adam", "adaptive moments", adam_settings}, 2, 0.002, update_adam},
@@ -158,10 +166,12 @@ crew_status crew_optimizer_create(const char *spec, double momentum, size_t n_pa
     o->power1 = o->power2 = 1;
     crew_option_defaults(kinds[k].entry.settings, &o->set);
     o->set.momentum = momentum;
-    crew_status status = crew_option_settings(kinds[k].entry.settings, settings, what, &o->set, err);
+    crew_status status =
+        crew_option_settings(kinds[k].entry.settings, settings, what, &o->set, err);
     unsigned vectors = k == 0 && o->set.momentum <= 0 ? 0 : kinds[k].vectors;
     if (status == CREW_OK && o->set.nesterov && !vectors)
-        status = crew_fail(err, CREW_EINVAL, "optimizer sgd: nesterov needs a momentum above 0");
+        status =
+            crew_fail(err, CREW_EINVAL, "optimizer sgd: nesterov needs a momentum above 0");
     for (unsigned i = 0; i < vectors && status == CREW_OK; i++)
         if (!(o->state[i] = crew_zalloc(n_params * sizeof(float))))
             status = crew_fail(err, CREW_ENOMEM, "no memory for the optimizer's state");

@@ -34,7 +34,8 @@ static crew_status open_beside(const char *path, bool replace, char **temporary,
     *temporary = NULL;
     size_t n = strlen(path);
     if (!n || path[n - 1] == '/' || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
-        return refuse(n ? path : "''", "not the name of a regular file", err); /* never rename over /dev/null */
+        return refuse(n ? path : "''", "not the name of a regular file",
+                      err); /* never rename over /dev/null */
     if (!replace && lstat(path, &st) == 0)
         return crew_fail(err, CREW_EOUTPUT, "%s: exists already", path);
     if (!(*temporary = temporary_name(path)))
@@ -83,8 +84,8 @@ static void sync_folder(const char *path)
     crew_free(folder);
 }
 
-crew_status crew_output_write(const char *path, bool replace, const struct crew_piece *piece, size_t n,
-                              struct crew_error *err)
+crew_status crew_output_write(const char *path, bool replace, const struct crew_piece *piece,
+                              size_t n, struct crew_error *err)
 {
     char *temporary;
     int fd;

@@ -12,8 +12,8 @@ struct crew_piece {
     size_t bytes;
 };
 
-/* Write the pieces to a temporary file in the same folder, fsync, rename to path, fsync the folder.
- * CREW_EOUTPUT; an existing file is kept then, and when replace is false. */
+/* Write the pieces to a temporary file in the same folder, fsync, rename to path, fsync the
+ * folder. CREW_EOUTPUT; an existing file is kept then, and when replace is false. */
 CREW_CHECKED crew_status crew_output_write(const char *path, bool replace,
                                            const struct crew_piece *piece, size_t n,
                                            struct crew_error *err);

@@ -1,12 +1,13 @@
-/* Blocks in use at once. A waiting block's sibling is unfinished, so at most tasks / 2 blocks wait. Workers
- * with contiguous ranges have each finished one interval, which is a union of at most 2 ceil(log2 tasks)
- * blocks; under an open queue tickets go out in order, and the same holds for the tickets before the oldest
- * unfinished one and between any two unfinished ones. One more each is being computed, one taken from the left.
+/* Blocks in use at once. A waiting block's sibling is unfinished, so at most tasks / 2 blocks
+ * wait. Workers with contiguous ranges have each finished one interval, which is a union of at
+ * most 2 ceil(log2 tasks) blocks; under an open queue tickets go out in order, and the same
+ * holds for the tickets before the oldest unfinished one and between any two unfinished ones.
+ * One more each is being computed, one taken from the left.
  *
- *   node[b]          block that waits at b, + 1; 0: none    exchange, acq_rel: who comes second gets both blocks
- *   head, next[]     stack of free blocks                   acq_rel; the tag keeps a block that was taken and
- *                                                           returned meanwhile from being mistaken (ABA)
- * Checked by: prop_reduce, make MODE=tsan prop_reduce */
+ *   node[b]          block that waits at b, + 1; 0: none    exchange, acq_rel: who comes second
+ * gets both blocks head, next[]     stack of free blocks                   acq_rel; the tag
+ * keeps a block that was taken and returned meanwhile from being mistaken (ABA) Checked by:
+ * prop_reduce, make MODE=tsan prop_reduce */
 #include "train/reduce.h"
 #include "base/mem.h"
 #include <stdatomic.h>
@@ -19,10 +20,10 @@ struct crew_reduce {
     uint32_t max_tasks, n_blocks;
     uint32_t tasks, levels; /* of this round; 2^levels >= tasks */
     uint32_t root;
-    float *sum;                       /* [n_blocks][stride] */
-    double *loss;                     /* [n_blocks] */
-    _Atomic uint32_t *node;           /* inner nodes, level 1 first */
-    _Atomic uint32_t *next;           /* [n_blocks] below it in the stack, + 1 */
+    float *sum;                                /* [n_blocks][stride] */
+    double *loss;                              /* [n_blocks] */
+    _Atomic uint32_t *node;                    /* inner nodes, level 1 first */
+    _Atomic uint32_t *next;                    /* [n_blocks] below it in the stack, + 1 */
     _Alignas(CREW_PAIR) _Atomic uint64_t head; /* tag << 32 | top + 1 */
 };
 
@@ -80,7 +81,8 @@ void crew_reduce_destroy(crew_reduce *r)
     crew_free(r);
 }
 
-/* Node (k, j), k >= 1: levels are stored one after the other, as in a heap turned upside down. */
+/* Node (k, j), k >= 1: levels are stored one after the other, as in a heap turned upside down.
+ */
 static _Atomic uint32_t *node_at(crew_reduce *r, uint32_t k, uint32_t j)
 {
     return &r->node[((uint32_t)1 << (r->levels - k)) + j];
@@ -95,7 +97,8 @@ void crew_reduce_begin(crew_reduce *r, uint32_t tasks)
         atomic_store_explicit(&r->node[i], 0, memory_order_relaxed);
     /* Block 0 on top: the same few blocks are used again and again, and stay in cache. */
     for (uint32_t b = 0; b < r->n_blocks; b++)
-        atomic_store_explicit(&r->next[b], b + 1 < r->n_blocks ? b + 2 : 0, memory_order_relaxed);
+        atomic_store_explicit(&r->next[b], b + 1 < r->n_blocks ? b + 2 : 0,
+                              memory_order_relaxed);
     atomic_store_explicit(&r->head, 1, memory_order_release);
 }
 
@@ -185,7 +188,8 @@ uint32_t crew_reduce_left(crew_reduce *r, uint32_t task)
     uint32_t other = atomic_load_explicit(node, memory_order_acquire);
     if (!other)
         return CREW_NO_BLOCK;
-    atomic_store_explicit(node, 0, memory_order_relaxed); /* ours: there is no third block for this node */
+    atomic_store_explicit(
+        node, 0, memory_order_relaxed); /* ours: there is no third block for this node */
     return other - 1;
 }
 

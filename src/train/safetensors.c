@@ -11,7 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are stored as they lie in memory");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "tensors are stored as they lie in memory");
 
 enum { MAX_HEADER = 1 << 20, ALIGN = 8 };
 
@@ -36,8 +37,8 @@ static json_t *describe(const struct crew_st_meta *meta, size_t n_meta,
     return root;
 }
 
-crew_status crew_st_write(const char *path, bool replace, const struct crew_st_meta *meta, size_t n_meta,
-                          const struct crew_st_tensor *tensor, size_t n_tensors,
+crew_status crew_st_write(const char *path, bool replace, const struct crew_st_meta *meta,
+                          size_t n_meta, const struct crew_st_tensor *tensor, size_t n_tensors,
                           struct crew_error *err)
 {
     json_t *root = describe(meta, n_meta, tensor, n_tensors);
@@ -75,7 +76,8 @@ struct crew_st_file {
 
 static crew_status bad(const crew_st_file *f, struct crew_error *err, const char *what)
 {
-    return crew_fail(err, CREW_EFORMAT, "%s: not a safetensors file of floats: %s", f->path, what);
+    return crew_fail(err, CREW_EFORMAT, "%s: not a safetensors file of floats: %s", f->path,
+                     what);
 }
 
 static crew_status load_bytes(crew_st_file *f, struct crew_error *err)
@@ -92,14 +94,16 @@ static crew_status load_bytes(crew_st_file *f, struct crew_error *err)
     else if (f->size < 10)
         status = bad(f, err, "it is shorter than 10 bytes");
     else if (!(f->bytes = crew_alloc(f->size)))
-        status = crew_fail(err, CREW_ENOMEM, "%s: no memory for its %zu bytes", f->path, f->size);
+        status =
+            crew_fail(err, CREW_ENOMEM, "%s: no memory for its %zu bytes", f->path, f->size);
     else if (fread(f->bytes, 1, f->size, in) != f->size)
         status = crew_fail(err, CREW_EINPUT, "%s: cannot be read whole", f->path);
     fclose(in);
     return status;
 }
 
-/* One entry of the header; its bytes must lie inside the file and be as many as its shape says. */
+/* One entry of the header; its bytes must lie inside the file and be as many as its shape says.
+ */
 static crew_status load_tensor(crew_st_file *f, const char *name, const json_t *entry,
                                struct crew_error *err)
 {
@@ -113,7 +117,8 @@ static crew_status load_tensor(crew_st_file *f, const char *name, const json_t *
     if (!dtype || strcmp(dtype, "F32"))
         return bad(f, err, "a tensor is not of dtype F32");
     if (!json_is_array(shape) || json_array_size(shape) > 4 || json_array_size(offsets) != 2 ||
-        !json_is_integer(json_array_get(offsets, 0)) || !json_is_integer(json_array_get(offsets, 1)))
+        !json_is_integer(json_array_get(offsets, 0)) ||
+        !json_is_integer(json_array_get(offsets, 1)))
         return bad(f, err, "a tensor has no shape of up to 4 numbers and 2 data_offsets");
     if (from < 0 || to < from || (uint64_t)to > room || from % (json_int_t)sizeof(float))
         return bad(f, err, "a tensor lies outside the file");
@@ -122,7 +127,8 @@ static crew_status load_tensor(crew_st_file *f, const char *name, const json_t *
     for (uint32_t d = 0; d < t->n_dims; d++) {
         const json_t *item = json_array_get(shape, d);
         json_int_t dim = json_integer_value(item);
-        if (!json_is_integer(item) || dim < 0 || !crew_mul(t->count, (size_t)dim, &t->count) || t->count > room)
+        if (!json_is_integer(item) || dim < 0 || !crew_mul(t->count, (size_t)dim, &t->count) ||
+            t->count > room)
             return bad(f, err, "a tensor's shape is larger than the file");
         t->dims[d] = (uint64_t)dim;
     }
@@ -142,7 +148,8 @@ static int by_place(const void *a, const void *b)
     return x->count < y->count ? -1 : x->count > y->count; /* empty ones first */
 }
 
-/* No byte belongs to two tensors and none to nobody: each begins where the one before it ends. */
+/* No byte belongs to two tensors and none to nobody: each begins where the one before it ends.
+ */
 static crew_status check_cover(const crew_st_file *f, struct crew_error *err)
 {
     const float *end = (const float *)(const void *)(f->bytes + f->data);
@@ -152,8 +159,9 @@ static crew_status check_cover(const crew_st_file *f, struct crew_error *err)
             return bad(f, err, "its tensors overlap or leave a gap");
         end += f->tensor[i].count;
     }
-    return (const uint8_t *)end == f->bytes + f->size ? CREW_OK
-                                                      : bad(f, err, "bytes follow its last tensor");
+    return (const uint8_t *)end == f->bytes + f->size
+               ? CREW_OK
+               : bad(f, err, "bytes follow its last tensor");
 }
 
 static crew_status load_header(crew_st_file *f, struct crew_error *err)
@@ -165,7 +173,8 @@ static crew_status load_header(crew_st_file *f, struct crew_error *err)
     f->data = 8 + (size_t)length;
     if (f->data % sizeof(float))
         return bad(f, err, "its tensors are not aligned");
-    f->header = json_loadb((const char *)f->bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &why);
+    f->header =
+        json_loadb((const char *)f->bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &why);
     if (!json_is_object(f->header))
         return bad(f, err, "its header is not a JSON object with unique names");
     size_t n = json_object_size(f->header);

@@ -1,6 +1,6 @@
-/* The file format safetensors: 8 bytes with the header's length, a JSON header, the tensors' bytes.
- * Only float32 tensors and text in __metadata__. Reading believes nothing: every length and product is checked
- * before it is used. */
+/* The file format safetensors: 8 bytes with the header's length, a JSON header, the tensors'
+ * bytes. Only float32 tensors and text in __metadata__. Reading believes nothing: every length
+ * and product is checked before it is used. */
 #ifndef CREW_TRAIN_SAFETENSORS_H
 #define CREW_TRAIN_SAFETENSORS_H
 
@@ -28,7 +28,8 @@ CREW_CHECKED crew_status crew_st_write(const char *path, bool replace,
 
 typedef struct crew_st_file crew_st_file;
 
-CREW_CHECKED crew_status crew_st_read(const char *path, crew_st_file **out, struct crew_error *err);
+CREW_CHECKED crew_status crew_st_read(const char *path, crew_st_file **out,
+                                      struct crew_error *err);
 const char *crew_st_meta(const crew_st_file *f, const char *key); /* NULL: absent */
 /* The tensor called name, or NULL. Its strings and data belong to the file. */
 const struct crew_st_tensor *crew_st_find(const crew_st_file *f, const char *name);

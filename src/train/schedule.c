@@ -5,25 +5,29 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SETTING(NAME, FIELD, MIN, MAX, VALUE, ARGUMENT, HELP)                                      \
-    {                                                                                              \
-        .name = NAME, .type = CREW_OPTION_REAL, .offset = offsetof(struct crew_schedule, FIELD),   \
-        .min = MIN, .max = MAX, .value = VALUE, .argument = ARGUMENT, .help = HELP                 \
+#define SETTING(NAME, FIELD, MIN, MAX, VALUE, ARGUMENT, HELP)                    \
+    {                                                                            \
+        .name = NAME, .type = CREW_OPTION_REAL,                                  \
+        .offset = offsetof(struct crew_schedule, FIELD), .min = MIN, .max = MAX, \
+        .value = VALUE, .argument = ARGUMENT, .help = HELP                       \
     }
-#define WARMUP                                                                                     \
-    SETTING("warmup", warmup, 0, 1e9, "0", "EPOCHS", "the rate grows from 0 over so many epochs")
-#define END                                                                                        \
-    {                                                                                              \
-        .type = CREW_OPTION_END                                                                    \
+#define WARMUP                                       \
+    SETTING("warmup", warmup, 0, 1e9, "0", "EPOCHS", \
+            "the rate grows from 0 over so many epochs")
+#define END                     \
+    {                           \
+        .type = CREW_OPTION_END \
     }
 
 static const struct crew_option constant_settings[] = {WARMUP, END};
 static const struct crew_option step_settings[] = {
     SETTING("every", every, 1e-6, 1e9, "10", "EPOCHS", "epochs between two steps"),
-    SETTING("factor", factor, 1e-6, 1, "0.1", "FACTOR", "what each step multiplies the rate by"), WARMUP,
-    END};
+    SETTING("factor", factor, 1e-6, 1, "0.1", "FACTOR",
+            "what each step multiplies the rate by"),
+    WARMUP, END};
 static const struct crew_option cosine_settings[] = {
-    SETTING("final", final, 0, 1, "0", "SHARE", "of the rate that is left at the end"), WARMUP, END};
+    SETTING("final", final, 0, 1, "0", "SHARE", "of the rate that is left at the end"), WARMUP,
+    END};
 
 enum { CONSTANT, STEP, COSINE, KINDS };
 static const struct crew_entry kinds[KINDS] = {
@@ -45,7 +49,8 @@ crew_status crew_schedule_parse(const char *spec, double epochs, struct crew_sch
     while (k < KINDS && !crew_text_same(kinds[k].name, spec, n))
         k++;
     if (k == KINDS) {
-        const char *const names[KINDS] = {kinds[CONSTANT].name, kinds[STEP].name, kinds[COSINE].name};
+        const char *const names[KINDS] = {kinds[CONSTANT].name, kinds[STEP].name,
+                                          kinds[COSINE].name};
         return crew_fail_unknown(err, "schedule", spec, names, KINDS);
     }
     snprintf(what, sizeof what, "schedule %s", kinds[k].name);
@@ -57,7 +62,8 @@ crew_status crew_schedule_parse(const char *spec, double epochs, struct crew_sch
     if (k == COSINE && epochs <= 0)
         return crew_fail(err, CREW_EINVAL, "schedule cosine needs epochs or rounds to end at");
     if (k == COSINE && out->warmup >= epochs)
-        return crew_fail(err, CREW_EINVAL, "schedule cosine: warmup is %g epochs, the whole run has %g",
+        return crew_fail(err, CREW_EINVAL,
+                         "schedule cosine: warmup is %g epochs, the whole run has %g",
                          out->warmup, epochs);
     return CREW_OK;
 }

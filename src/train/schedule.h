@@ -11,8 +11,8 @@ struct crew_schedule {
 };
 
 /* spec: NAME[:SETTINGS]; epochs: length of the run, 0: unknown. */
-CREW_CHECKED crew_status crew_schedule_parse(const char *spec, double epochs, struct crew_schedule *out,
-                                             struct crew_error *err);
+CREW_CHECKED crew_status crew_schedule_parse(const char *spec, double epochs,
+                                             struct crew_schedule *out, struct crew_error *err);
 /* What the learning rate is multiplied by once so many epochs are done. */
 double crew_schedule_at_epoch(const struct crew_schedule *s, double epochs_done);
 

@@ -1,5 +1,5 @@
-/* Building a trainer and taking it apart. Each step sets what it made before the next one can fail, so destroy
- * may be called after any of them. */
+/* Building a trainer and taking it apart. Each step sets what it made before the next one can
+ * fail, so destroy may be called after any of them. */
 #include "base/blas.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Some tens of microseconds: longer than a balanced round's imbalance, about the price of one wake-up. */
+/* Some tens of microseconds: longer than a balanced round's imbalance, about the price of one
+ * wake-up. */
 static const double SPIN_S = 50e-6;
 
 void crew_trainer_add_note(crew_trainer *t, const char *fmt, ...)
@@ -41,15 +42,17 @@ static crew_status check_ranges(const struct crew_config *cfg, struct crew_error
             continue;
         bool given = o->value || v != 0, ranged = o->min != 0 || o->max != 0;
         if (given && (!isfinite(v) || (ranged && (v < o->min || v > o->max))))
-            return crew_fail(err, CREW_EINVAL, "%s is %.15g, must be %.15g..%.15g", o->name, v, o->min,
-                             o->max);
+            return crew_fail(err, CREW_EINVAL, "%s is %.15g, must be %.15g..%.15g", o->name, v,
+                             o->min, o->max);
     }
     return CREW_OK;
 }
 
-static crew_status check_config(crew_trainer *t, const struct crew_config *cfg, struct crew_error *err)
+static crew_status check_config(crew_trainer *t, const struct crew_config *cfg,
+                                struct crew_error *err)
 {
-    if (cfg->struct_size < offsetof(struct crew_config, policy) || cfg->struct_size > sizeof *cfg)
+    if (cfg->struct_size < offsetof(struct crew_config, policy) ||
+        cfg->struct_size > sizeof *cfg)
         return crew_fail(err, CREW_EINVAL, "struct_size is %zu: call crew_config_init() first",
                          cfg->struct_size);
     crew_config_init(&t->cfg);
@@ -59,7 +62,8 @@ static crew_status check_config(crew_trainer *t, const struct crew_config *cfg, 
     if (!c->model || !c->policy || !c->optimizer || !c->schedule || !c->bind || !c->keep)
         return crew_fail(err, CREW_EINVAL, "a name in the configuration is NULL");
     if (!c->epochs && !c->rounds && !(c->time_limit_s > 0))
-        return crew_fail(err, CREW_EINVAL, "epochs, rounds and time-limit are all 0: nothing ends the run");
+        return crew_fail(err, CREW_EINVAL,
+                         "epochs, rounds and time-limit are all 0: nothing ends the run");
     if (strcmp(c->keep, "last") && strcmp(c->keep, "best"))
         return crew_fail(err, CREW_EINVAL, "keep is '%.32s', must be last or best", c->keep);
     if (!strcmp(c->keep, "best") && !t->validation)
@@ -67,7 +71,8 @@ static crew_status check_config(crew_trainer *t, const struct crew_config *cfg, 
     return CREW_OK;
 }
 
-static crew_status check_data(crew_trainer *t, const struct crew_data *data, struct crew_error *err)
+static crew_status check_data(crew_trainer *t, const struct crew_data *data,
+                              struct crew_error *err)
 {
     struct crew_dataset_info v;
     if (!data || !data->train)
@@ -76,14 +81,17 @@ static crew_status check_data(crew_trainer *t, const struct crew_data *data, str
     t->validation = data->validation;
     crew_dataset_info(t->train, &t->info);
     if (t->info.classes < 2 || !t->info.rows || t->info.rows >= UINT32_MAX)
-        return crew_fail(err, CREW_EINVAL, "the training data has %zu rows and %u classes, needs 1 and 2 at least",
-                         t->info.rows, t->info.classes);
+        return crew_fail(
+            err, CREW_EINVAL,
+            "the training data has %zu rows and %u classes, needs 1 and 2 at least",
+            t->info.rows, t->info.classes);
     if (!t->validation)
         return CREW_OK;
     crew_dataset_info(t->validation, &v);
     if (v.features != t->info.features || v.classes != t->info.classes || !v.rows)
         return crew_fail(err, CREW_EINVAL,
-                         "the validation data has %zu rows of %u features in %u classes, the training data %u in %u",
+                         "the validation data has %zu rows of %u features in %u classes, the "
+                         "training data %u in %u",
                          v.rows, v.features, v.classes, t->info.features, t->info.classes);
     return CREW_OK;
 }
@@ -100,7 +108,8 @@ static crew_status parse_bind(const char *text, enum crew_bind *out, struct crew
 }
 
 /* "0:1x 1:4x" -> slowdown[worker]; 0 where none is given. */
-static crew_status parse_emulate(const char *text, double *slowdown, uint32_t n, struct crew_error *err)
+static crew_status parse_emulate(const char *text, double *slowdown, uint32_t n,
+                                 struct crew_error *err)
 {
     static const char between[] = " ,";
     for (const char *s = text + strspn(text, between); *s; s += strspn(s, between)) {
@@ -109,7 +118,9 @@ static crew_status parse_emulate(const char *text, double *slowdown, uint32_t n,
         double f;
         if (colon + 2 >= item || s[item - 1] != 'x' || !crew_text_u64(s, colon, &i) ||
             !crew_text_real(s + colon + 1, item - colon - 2, &f) || f < 1 || f > 1e6)
-            return crew_fail(err, CREW_EINVAL, "emulate: '%.*s' is not WORKER:FACTORx with a factor 1..1e6, as in \"0:1x 1:4x\"",
+            return crew_fail(err, CREW_EINVAL,
+                             "emulate: '%.*s' is not WORKER:FACTORx with a factor 1..1e6, as "
+                             "in \"0:1x 1:4x\"",
                              (int)(item < 40 ? item : 40), s);
         if (i >= n)
             return crew_fail(err, CREW_EINVAL, "emulate: there is no worker %llu, there are %u",
@@ -127,14 +138,18 @@ static crew_status check_blas(crew_trainer *t, struct crew_error *err)
     struct crew_blas_info b;
     crew_blas_info(&b);
     if (t->n > b.callers)
-        return crew_fail(err, CREW_EINVAL, "workers is %u, but this BLAS bears at most %u callers at once", t->n,
+        return crew_fail(err, CREW_EINVAL,
+                         "workers is %u, but this BLAS bears at most %u callers at once", t->n,
                          b.callers);
     if (t->n > 1 && !b.concurrent)
         return crew_fail(err, CREW_EBLAS,
-                         "the serial OpenBLAS gives wrong results to %u workers at once: install libopenblas0-pthread "
-                         "(Fedora: openblas-threads), or use one worker", t->n);
+                         "the serial OpenBLAS gives wrong results to %u workers at once: "
+                         "install libopenblas0-pthread "
+                         "(Fedora: openblas-threads), or use one worker",
+                         t->n);
     if (b.forced)
-        crew_trainer_add_note(t, "%s is set: the BLAS kernel is forced to %s", b.forced, b.core);
+        crew_trainer_add_note(t, "%s is set: the BLAS kernel is forced to %s", b.forced,
+                              b.core);
     return CREW_OK;
 }
 
@@ -147,8 +162,9 @@ static crew_status find_cores(crew_trainer *t, struct crew_error *err)
     for (uint32_t i = 0; i < m->n_notes; i++)
         crew_trainer_add_note(t, "%s", m->notes[i]);
     if (t->n > m->n_slots)
-        crew_trainer_add_note(t, "%u workers share %u cores: they take turns, and waiting threads sleep at once",
-                              t->n, m->n_slots);
+        crew_trainer_add_note(
+            t, "%u workers share %u cores: they take turns, and waiting threads sleep at once",
+            t->n, m->n_slots);
     return check_blas(t, err);
 }
 
@@ -167,8 +183,11 @@ static crew_status start_threads(crew_trainer *t, struct crew_error *err)
     crew_free(slot);
     TRY(status);
     if (taken)
-        crew_trainer_add_note(t, "another crew runs on %u of these cores: both will be slower; waiting threads sleep "
-                              "at once", taken);
+        crew_trainer_add_note(t,
+                              "another crew runs on %u of these cores: both will be slower; "
+                              "waiting threads sleep "
+                              "at once",
+                              taken);
     bool shared = taken || t->n > m->n_slots || (m->quota_cores > 0 && m->quota_cores < t->n);
     if (shared)
         pool.spin_s = 0;
@@ -180,97 +199,30 @@ static crew_status start_threads(crew_trainer *t, struct crew_error *err)
     return CREW_OK;
 }
 
-/* ---- What each worker does first, on its own core ---- */
-
-struct first_job {
-    crew_trainer *t;
-    uint64_t *probe; /* [n] */
-    bool *ready;     /* [n] */
-};
-
-static size_t desk_bytes(const crew_trainer *t, size_t *label_at, size_t *workspace_at)
-{
-    size_t rows = t->cfg.task_rows;
-    *label_at = crew_round_up(rows * t->info.features * sizeof(float), CREW_LINE);
-    *workspace_at = *label_at + crew_round_up(rows * sizeof(uint32_t), CREW_LINE);
-    return *workspace_at + t->net->ops->workspace_bytes(t->net->model, t->cfg.task_rows);
-}
-
-static void probe(void *self, uint32_t worker)
-{
-    struct first_job *job = self;
-    float *scratch = crew_alloc(crew_blas_probe_floats() * sizeof *scratch);
-    job->ready[worker] = scratch != NULL;
-    if (scratch)
-        job->probe[worker] = crew_blas_probe(scratch);
-    crew_free(scratch);
-}
-
-static void lay_desk(void *self, uint32_t worker)
-{
-    struct first_job *job = self;
-    struct crew_desk *d = &job->t->desk[worker];
-    size_t label, workspace, bytes = desk_bytes(job->t, &label, &workspace);
-    char *memory = d->memory = crew_zalloc(bytes); /* touched here: on this core's NUMA node */
-    job->ready[worker] = memory != NULL;
-    if (!memory)
-        return;
-    d->x = (float *)(void *)memory;
-    d->label = (uint32_t *)(void *)(memory + label);
-    d->workspace = memory + workspace;
-}
-
-static void first_jobs(void *self, uint32_t worker)
-{
-    struct first_job *job = self;
-    probe(job, worker); /* the coordinator alone: what the others must get, all at once */
-    uint64_t alone = job->probe[worker];
-    crew_pool_all(job->t->pool, probe, job);
-    for (uint32_t i = 0; i < job->t->n; i++)
-        if (job->ready[i] && job->probe[i] != alone)
-            job->t->run_status = CREW_EBLAS;
-    if (job->t->run_status == CREW_OK && memchr(job->ready, false, job->t->n) == NULL)
-        crew_pool_all(job->t->pool, lay_desk, job);
-}
-
-static crew_status settle_workers(crew_trainer *t, struct crew_error *err)
-{
-    struct first_job job = {t, crew_zalloc(t->n * sizeof *job.probe),
-                            crew_zalloc(t->n * sizeof *job.ready)};
-    t->desk = crew_zalloc(t->n * sizeof *t->desk);
-    bool memory = job.probe && job.ready && t->desk;
-    if (memory)
-        crew_pool_call(t->pool, first_jobs, &job);
-    memory = memory && memchr(job.ready, false, t->n) == NULL;
-    crew_free(job.probe);
-    crew_free(job.ready);
-    if (t->run_status == CREW_EBLAS)
-        return crew_fail(err, CREW_EBLAS, "the BLAS library gives other results to %u threads at once than to one: "
-                         "install another one (libopenblas0-pthread)", t->n);
-    return memory ? CREW_OK : crew_fail(err, CREW_ENOMEM, "no memory for the work areas of %u workers", t->n);
-}
-
 /* ---- Memory ---- */
 
 static crew_status check_memory(crew_trainer *t, struct crew_error *err)
 {
-    size_t label, workspace;
     double params = (double)t->net->n_params * sizeof(float), n = t->n;
     double vectors = t->best || !strcmp(t->cfg.keep, "best") ? 2 : 1;
-    double need = vectors * params + n * (double)desk_bytes(t, &label, &workspace) +
-                  (double)crew_reduce_bytes(t->net->n_params, t->cfg.batch_tasks + t->spare, t->n) +
-                  (double)crew_optimizer_bytes(t->cfg.optimizer, t->net->n_params);
+    double need =
+        vectors * params + n * (double)crew_desk_bytes(t) +
+        (double)crew_reduce_bytes(t->net->n_params, t->cfg.batch_tasks + t->spare, t->n) +
+        (double)crew_optimizer_bytes(t->cfg.optimizer, t->net->n_params);
     double have = (double)crew_machine_free_bytes();
     if (need <= have)
         return CREW_OK;
     return crew_fail(err, CREW_ENOMEM,
-                     "training %s (%zu parameters) with %u workers and %u tasks takes about %.0f MB, %.0f MB are free",
-                     t->net->spec, t->net->n_params, t->n, t->cfg.batch_tasks, need / 1e6, have / 1e6);
+                     "training %s (%zu parameters) with %u workers and %u tasks takes about "
+                     "%.0f MB, %.0f MB are free",
+                     t->net->spec, t->net->n_params, t->n, t->cfg.batch_tasks, need / 1e6,
+                     have / 1e6);
 }
 
 static crew_status take_memory(crew_trainer *t, struct crew_error *err)
 {
-    size_t params = t->net->n_params * sizeof(float), tasks = t->cfg.batch_tasks + (size_t)t->spare;
+    size_t params = t->net->n_params * sizeof(float),
+           tasks = t->cfg.batch_tasks + (size_t)t->spare;
     t->params = crew_alloc(params);
     t->best = !strcmp(t->cfg.keep, "best") ? crew_alloc(params) : NULL;
     t->tally = crew_zalloc(t->n * sizeof *t->tally);
@@ -284,8 +236,8 @@ static crew_status take_memory(crew_trainer *t, struct crew_error *err)
     bool best = t->best || strcmp(t->cfg.keep, "best");
     if (!t->params || !best || !t->tally || !t->task_work || !t->kept || !t->record_done ||
         !t->record_busy || !t->worker || !t->reduce || !t->sampler)
-        return crew_fail(err, CREW_ENOMEM, "no memory for %zu parameters and %u workers", t->net->n_params,
-                         t->n);
+        return crew_fail(err, CREW_ENOMEM, "no memory for %zu parameters and %u workers",
+                         t->net->n_params, t->n);
     t->net->params = t->params;
     return CREW_OK;
 }
@@ -304,13 +256,15 @@ static crew_status unknown_policy(const char *spec, struct crew_error *err)
 static crew_status make_policy(crew_trainer *t, struct crew_error *err)
 {
     struct crew_policy_config cfg = {.struct_size = sizeof cfg, .n = t->n, .seed = t->cfg.seed};
-    const struct crew_policy_ops *ops = t->cfg.policy_ops ? t->cfg.policy_ops : crew_policy_find(t->cfg.policy);
+    const struct crew_policy_ops *ops =
+        t->cfg.policy_ops ? t->cfg.policy_ops : crew_policy_find(t->cfg.policy);
     double *times = NULL;
     size_t n_times = 0;
     if (!ops)
         return unknown_policy(t->cfg.policy, err);
     if (ops->abi != CREW_POLICY_ABI)
-        return crew_fail(err, CREW_EINVAL, "policy %s is made for another version: abi %u, not %u", ops->name,
+        return crew_fail(err, CREW_EINVAL,
+                         "policy %s is made for another version: abi %u, not %u", ops->name,
                          ops->abi, CREW_POLICY_ABI);
     (void)crew_text_name(t->cfg.policy, &cfg.settings);
     cfg.settings = t->cfg.policy_ops ? NULL : cfg.settings;
@@ -319,7 +273,8 @@ static crew_status make_policy(crew_trainer *t, struct crew_error *err)
     cfg.mean_s = times;
     crew_status status = CREW_OK;
     if (times && n_times != t->n)
-        status = crew_fail(err, CREW_EINVAL, "times has %zu numbers for %u workers", n_times, t->n);
+        status =
+            crew_fail(err, CREW_EINVAL, "times has %zu numbers for %u workers", n_times, t->n);
     if (status == CREW_OK) {
         t->loop.policy = ops;
         status = ops->create(&cfg, &t->loop.policy_self, err);
@@ -336,7 +291,8 @@ static crew_status make_loop(crew_trainer *t, struct crew_error *err)
         return crew_fail(err, CREW_ENOMEM, "no memory for %u workers", t->n);
     }
     t->work = (struct crew_work){t, crew_task_compute, crew_task_settle};
-    crew_status status = t->cfg.emulate ? parse_emulate(t->cfg.emulate, slowdown, t->n, err) : CREW_OK;
+    crew_status status =
+        t->cfg.emulate ? parse_emulate(t->cfg.emulate, slowdown, t->n, err) : CREW_OK;
     if (status == CREW_OK) {
         struct crew_threads_config e = {t->pool, t->machine, t->cfg.batch_tasks + t->spare,
                                         t->cfg.emulate ? slowdown : NULL};
@@ -362,67 +318,32 @@ static crew_status make_optimizer(crew_trainer *t, struct crew_error *err)
     return crew_schedule_parse(c->schedule, epochs, &t->schedule, err);
 }
 
-/* ---- Is adding in place as exact as adding afterwards? ---- */
-
-/* Two gradients of a task's size, of other weights so that their bits have nothing in common, summed both ways.
- * Depends on the BLAS kernel and the shapes alone; where the bits differ, gradients are added afterwards. */
-static bool fuses(crew_trainer *t, uint32_t rows)
-{
-    const struct crew_model_ops *ops = t->net->ops;
-    struct crew_desk *d = &t->desk[0];
-    struct crew_batch batch = {d->x, d->label, rows, 1.0f / 3.0f};
-    size_t n = t->net->n_params;
-    uint32_t n_rows;
-    double loss;
-    const struct crew_task_context task = {.seed = 0};
-    crew_dataset_gather(t->train, crew_sampler_rows(t->sampler, 0, &n_rows), rows, d->x, d->label);
-    crew_reduce_begin(t->reduce, 2);
-    float *a = crew_reduce_sum(t->reduce, crew_reduce_take(t->reduce));
-    float *b = crew_reduce_sum(t->reduce, crew_reduce_take(t->reduce));
-    bool ok = ops->gradient(t->net->model, &task, t->params, &batch, d->workspace, false, a, &loss) == CREW_OK;
-    batch.weight = 1.0f / 7.0f;
-    ok = ok && ops->gradient(t->net->model, &task, t->params, &batch, d->workspace, false, b, &loss) == CREW_OK;
-    for (size_t i = 0; ok && i < n; i++)
-        b[i] += a[i];
-    ok = ok && ops->gradient(t->net->model, &task, t->params, &batch, d->workspace, true, a, &loss) == CREW_OK;
-    return ok && memcmp(a, b, n * sizeof *a) == 0;
-}
-
-static void test_fusion(void *self, uint32_t worker)
-{
-    crew_trainer *t = self;
-    struct crew_sampler_round all;
-    uint32_t full, last = 0;
-    (void)worker;
-    crew_sampler_round(t->sampler, UINT32_MAX, 0, &all);
-    (void)crew_sampler_rows(t->sampler, 0, &full);
-    (void)crew_sampler_rows(t->sampler, all.tasks - 1, &last);
-    t->fuse = fuses(t, full) && (last == full || fuses(t, last));
-}
-
 /* ---- Together ---- */
 
-static crew_status build(crew_trainer *t, const struct crew_config *cfg, const struct crew_data *data,
-                         struct crew_error *err)
+static crew_status build(crew_trainer *t, const struct crew_config *cfg,
+                         const struct crew_data *data, struct crew_error *err)
 {
     TRY(check_data(t, data, err));
     TRY(check_config(t, cfg, err));
-    struct crew_model_shape shape = {t->info.height, t->info.width, t->info.depth, t->info.classes};
-    TRY(crew_network_create(t->cfg.model, &shape, t->info.class_names, &data->scaler, &t->net, err));
+    struct crew_model_shape shape = {t->info.height, t->info.width, t->info.depth,
+                                     t->info.classes};
+    TRY(crew_network_create(t->cfg.model, &shape, t->info.class_names, &data->scaler, &t->net,
+                            err));
     TRY(find_cores(t, err));
     t->spare = t->n;
     if (t->cfg.task_rows > t->info.rows)
         t->cfg.task_rows = (uint32_t)t->info.rows;
     TRY(check_memory(t, err));
     TRY(start_threads(t, err));
-    TRY(settle_workers(t, err));
+    TRY(crew_settle_workers(t, err));
     TRY(take_memory(t, err));
     t->net->ops->init(t->net->model, t->cfg.seed, t->params);
     TRY(make_optimizer(t, err));
     TRY(make_loop(t, err));
-    crew_pool_call(t->pool, test_fusion, t);
+    crew_test_fusion(t);
     if (!t->fuse)
-        crew_trainer_add_note(t, "this BLAS kernel adds in place with other last bits: gradients are added afterwards");
+        crew_trainer_add_note(t, "this BLAS kernel adds in place with other last bits: "
+                                 "gradients are added afterwards");
     return CREW_OK;
 }
 
@@ -435,7 +356,8 @@ crew_status crew_trainer_create(const struct crew_config *cfg, const struct crew
         return crew_fail(err, CREW_ENOMEM, "no memory for the trainer");
     t->train_loss = t->best_accuracy = (double)NAN;
     crew_status status = build(t, cfg, data, err);
-    t->cfg.model = t->cfg.policy = t->cfg.cores = t->cfg.bind = t->cfg.emulate = t->cfg.times = NULL;
+    t->cfg.model = t->cfg.policy = t->cfg.cores = t->cfg.bind = t->cfg.emulate = t->cfg.times =
+        NULL;
     t->cfg.optimizer = t->cfg.schedule = t->cfg.keep = NULL; /* borrowed until here */
     if (status == CREW_OK)
         *out = t;

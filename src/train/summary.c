@@ -86,7 +86,8 @@ void crew_trainer_summary(crew_trainer *t, struct crew_summary *out)
     out->train_loss = t->train_loss;
     out->best_accuracy = t->best_epoch ? t->best_accuracy : (double)NAN;
     out->best_epoch = t->best_epoch;
-    out->weights_digest = crew_hash(CREW_HASH_INIT, t->params, t->net->n_params * sizeof(float));
+    out->weights_digest =
+        crew_hash(CREW_HASH_INIT, t->params, t->net->n_params * sizeof(float));
     out->n_params = t->net->n_params;
     out->stopped = t->stopped;
     out->timed_out = t->timed_out;
@@ -101,10 +102,10 @@ struct measure {
     const crew_dataset *data;
     size_t rows;
     size_t scratch_bytes;
-    char *scratch;                  /* [n][scratch_bytes] */
-    struct crew_evaluation *part;   /* one a block: summed in order, whoever did it */
+    char *scratch;                /* [n][scratch_bytes] */
+    struct crew_evaluation *part; /* one a block: summed in order, whoever did it */
     size_t n_parts;
-    _Atomic size_t next;            /* relaxed: hands out numbers, the pool publishes the parts */
+    _Atomic size_t next; /* relaxed: hands out numbers, the pool publishes the parts */
 };
 
 static void measure_blocks(void *self, uint32_t worker)

@@ -39,7 +39,8 @@ static crew_status parse(const char *text, const char *source, double *out, size
         size_t n = strcspn(s, between);
         double v;
         if (!crew_text_real(s, n, &v) || v <= 0)
-            return crew_fail(err, CREW_EINVAL, "%s: item %zu is '%.*s', must be a number above 0", source,
+            return crew_fail(err, CREW_EINVAL,
+                             "%s: item %zu is '%.*s', must be a number above 0", source,
                              *count + 1, (int)(n < 40 ? n : 40), s);
         out[(*count)++] = v;
         s += n;
@@ -65,7 +66,8 @@ crew_status crew_times_read(const char *spec, double **out, size_t *n, struct cr
             fclose(f);
         if (!file || broken) {
             free(file);
-            return crew_fail(err, CREW_EINPUT, "%s: cannot be read or is larger than 1 GiB", source);
+            return crew_fail(err, CREW_EINPUT, "%s: cannot be read or is larger than 1 GiB",
+                             source);
         }
     }
     /* No number is shorter than a digit and what separates it from the next. */

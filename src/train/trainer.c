@@ -33,22 +33,27 @@ static double norm(const float *x, size_t n)
 /* Before the last good weights change. */
 static crew_status check_finite(const crew_trainer *t, const float *grad, double loss)
 {
-    const char *what = !isfinite(loss) ? "loss" : all_finite(grad, t->net->n_params) ? NULL : "gradient";
+    const char *what = !isfinite(loss)                      ? "loss"
+                       : all_finite(grad, t->net->n_params) ? NULL
+                                                            : "gradient";
     if (!what)
         return CREW_OK;
-    return crew_fail(t->run_error, CREW_ENONFINITE,
-                     "the %s of round %llu (epoch %llu) is not finite; a smaller lr or clip may help", what,
-                     (unsigned long long)t->round + 1, (unsigned long long)t->round_rows.epoch);
+    return crew_fail(
+        t->run_error, CREW_ENONFINITE,
+        "the %s of round %llu (epoch %llu) is not finite; a smaller lr or clip may help", what,
+        (unsigned long long)t->round + 1, (unsigned long long)t->round_rows.epoch);
 }
 
 static double learning_rate(const crew_trainer *t)
 {
     double per_epoch = (double)crew_sampler_rounds_per_epoch(t->sampler, t->cfg.batch_tasks);
-    return t->cfg.lr * crew_schedule_at_epoch(&t->schedule, ((double)t->round + 0.5) / per_epoch);
+    return t->cfg.lr *
+           crew_schedule_at_epoch(&t->schedule, ((double)t->round + 0.5) / per_epoch);
 }
 
-/* One step, in slices that whoever is free takes: the coordinator, and the workers that did at least half as many
- * tasks as the busiest in the round before. A parked or slow core would only be waited for. */
+/* One step, in slices that whoever is free takes: the coordinator, and the workers that did at
+ * least half as many tasks as the busiest in the round before. A parked or slow core would only
+ * be waited for. */
 struct step {
     crew_trainer *t;
     const float *grad;
@@ -76,7 +81,8 @@ static void step_slices(void *self, uint32_t worker)
 static void step(crew_trainer *t, const float *grad, double lr)
 {
     double length = t->cfg.clip > 0 ? norm(grad, t->net->n_params) : 0;
-    struct step s = {t, grad, lr, length > t->cfg.clip ? (float)(t->cfg.clip / length) : 1.0f, 0};
+    struct step s = {t, grad, lr, length > t->cfg.clip ? (float)(t->cfg.clip / length) : 1.0f,
+                     0};
     uint64_t most = 0;
     for (uint32_t i = 0; i < t->n; i++)
         most = t->record_done[i] > most ? t->record_done[i] : most;
@@ -126,8 +132,9 @@ static crew_status end_epoch(crew_trainer *t)
     return CREW_OK;
 }
 
-/* One round of synchronous SGD. Coordinator only. The order is the design: plan, compute, combine, check,
- * step, learn, report. Nothing here asks which policy or which executor it is talking to. */
+/* One round of synchronous SGD. Coordinator only. The order is the design: plan, compute,
+ * combine, check, step, learn, report. Nothing here asks which policy or which executor it is
+ * talking to. */
 static crew_status run_round(crew_trainer *t)
 {
     struct crew_sampler_round *rows = &t->round_rows;
@@ -165,7 +172,8 @@ static bool over(crew_trainer *t, uint64_t last_epoch, uint64_t last_round)
     if (atomic_load_explicit(&t->stop, memory_order_relaxed) ||
         (t->cfg.epochs && t->epochs >= last_epoch) || (t->cfg.rounds && t->round >= last_round))
         return true;
-    t->timed_out = t->cfg.time_limit_s > 0 && crew_trainer_now(t) - t->began_s >= t->cfg.time_limit_s;
+    t->timed_out =
+        t->cfg.time_limit_s > 0 && crew_trainer_now(t) - t->began_s >= t->cfg.time_limit_s;
     return t->timed_out;
 }
 
@@ -212,18 +220,20 @@ static crew_status check_count(const crew_trainer *t, size_t n, struct crew_erro
 {
     if (n == t->net->n_params)
         return CREW_OK;
-    return crew_fail(err, CREW_EINVAL, "%zu parameters are given, the model %s has %zu", n, t->net->spec,
-                     t->net->n_params);
+    return crew_fail(err, CREW_EINVAL, "%zu parameters are given, the model %s has %zu", n,
+                     t->net->spec, t->net->n_params);
 }
 
-crew_status crew_trainer_get_params(const crew_trainer *t, float *out, size_t n, struct crew_error *err)
+crew_status crew_trainer_get_params(const crew_trainer *t, float *out, size_t n,
+                                    struct crew_error *err)
 {
     TRY(check_count(t, n, err));
     memcpy(out, t->params, n * sizeof *out);
     return CREW_OK;
 }
 
-crew_status crew_trainer_set_params(crew_trainer *t, const float *in, size_t n, struct crew_error *err)
+crew_status crew_trainer_set_params(crew_trainer *t, const float *in, size_t n,
+                                    struct crew_error *err)
 {
     TRY(check_count(t, n, err));
     if (!all_finite(in, n))

@@ -1,4 +1,5 @@
-/* A trainer's insides, for the files that build it (setup.c), run it (trainer.c) and report on it (summary.c). */
+/* A trainer's insides, for the files that build it (setup.c), run it (trainer.c) and report on
+ * it (summary.c). */
 #ifndef CREW_TRAIN_TRAINER_H
 #define CREW_TRAIN_TRAINER_H
 
@@ -14,15 +15,16 @@
 #include <crew/crew.h>
 #include <stdatomic.h>
 
-/* What one worker computes with; its memory is first touched by that worker, once it is pinned. */
+/* What one worker computes with; its memory is first touched by that worker, once it is pinned.
+ */
 struct crew_desk {
-    void *memory;      /* all of the following */
-    float *x;          /* [task_rows][features] */
-    uint32_t *label;   /* [task_rows] */
-    void *workspace;   /* the model's */
-    uint32_t block;    /* of crew_reduce, from compute to settle */
-    bool pair;         /* it holds the left neighbour's gradient too */
-    char pad[128];     /* desks are an array, and block is written once a task */
+    void *memory;    /* all of the following */
+    float *x;        /* [task_rows][features] */
+    uint32_t *label; /* [task_rows] */
+    void *workspace; /* the model's */
+    uint32_t block;  /* of crew_reduce, from compute to settle */
+    bool pair;       /* it holds the left neighbour's gradient too */
+    char pad[128];   /* desks are an array, and block is written once a task */
 };
 
 /* What is kept of one worker's timings. */
@@ -51,15 +53,15 @@ struct crew_trainer {
     struct crew_schedule schedule;
     struct crew_loop loop;
     struct crew_work work;
-    bool fuse; /* adding in place gives the same bits as adding afterwards: tested in setup.c */
+    bool fuse; /* adding in place gives the same bits as adding afterwards: tested in settle.c */
 
-    float *params;        /* [n_params] */
-    float *best;          /* [n_params] kept for keep = best, else NULL */
+    float *params;            /* [n_params] */
+    float *best;              /* [n_params] kept for keep = best, else NULL */
     struct crew_desk *desk;   /* [n] */
     struct crew_tally *tally; /* [n] */
-    double *task_work;    /* [max_tasks] */
-    bool *kept;           /* [max_tasks] */
-    uint32_t spare;       /* most tasks that a round hands out beyond B */
+    double *task_work;        /* [max_tasks] */
+    bool *kept;               /* [max_tasks] */
+    uint32_t spare;           /* most tasks that a round hands out beyond B */
 
     struct crew_sampler_round round_rows;
     uint64_t round, epochs, rows; /* done */
@@ -67,15 +69,15 @@ struct crew_trainer {
     double epoch_loss;            /* weighted by rows, of the epoch under way */
     double train_loss;            /* of the last one; NaN */
     uint64_t epoch_loss_rows;
-    double wall_s, train_s;       /* of all runs */
-    double began_s;               /* this run, by crew_trainer_now() */
+    double wall_s, train_s; /* of all runs */
+    double began_s;         /* this run, by crew_trainer_now() */
     double best_accuracy;
     uint64_t best_epoch;
-    bool timed_out, stopped;      /* the last run */
-    _Atomic bool stop; /* requested: relaxed, it carries no data */
+    bool timed_out, stopped; /* the last run */
+    _Atomic bool stop;       /* requested: relaxed, it carries no data */
 
-    uint64_t *record_done; /* [n] scratch of the record */
-    double *record_busy;   /* [n] */
+    uint64_t *record_done;              /* [n] scratch of the record */
+    double *record_busy;                /* [n] */
     struct crew_worker_summary *worker; /* [n] */
     crew_status run_status;
     struct crew_error *run_error;
@@ -91,6 +93,12 @@ static inline double crew_trainer_now(const crew_trainer *t)
 
 /* Keep a sentence for crew_trainer_note(). */
 void crew_trainer_add_note(crew_trainer *t, const char *fmt, ...) CREW_PRINTF(2, 3);
+
+/* settle.c: from outside the pool. crew_settle_workers(): CREW_EBLAS, CREW_ENOMEM; makes the desks.
+ * crew_test_fusion() sets t->fuse. */
+size_t crew_desk_bytes(const crew_trainer *t);
+CREW_CHECKED crew_status crew_settle_workers(crew_trainer *t, struct crew_error *err);
+void crew_test_fusion(crew_trainer *t);
 
 /* The work of a round; see struct crew_work. */
 crew_status crew_task_compute(void *self, uint32_t worker, const struct crew_task_context *task,

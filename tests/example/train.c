@@ -35,7 +35,8 @@ int main(void)
     if (s != CREW_OK)
         fprintf(stderr, "%s\n", err.text);
     else
-        printf("accuracy %.3f, row 7 is of class 1 with probability %.2f\n", e.accuracy, (double)p[0][1]);
+        printf("accuracy %.3f, row 7 is of class 1 with probability %.2f\n", e.accuracy,
+               (double)p[0][1]);
     crew_trainer_destroy(trainer);
     crew_dataset_destroy(data.train);
     return s != CREW_OK || e.accuracy < 0.9;
