@@ -32,7 +32,7 @@ bad 2 "unknown schedule 'cosin'" --schedule cosin
 bad 2 "must be prefer, strict or none" --bind tight
 bad 2 "must be last or best" --keep first
 bad 2 "keep best needs validation rows" --keep best
-bad 2 "nothing ends the run" --epochs 0
+bad 2 "epochs is 0, must be" --epochs 0
 bad 2 "there is no worker 7" --workers 2 --emulate 7:2x
 bad 2 "times has 3 numbers for 2 workers" --workers 2 --policy fixed --times 1,2,3
 bad 2 "scale is " --scale wide

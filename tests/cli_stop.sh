@@ -4,7 +4,7 @@
 # long ARGS...: a run of a minute in the background; returns when it trains
 long() {
     rm -f "$tmp/log"
-    "$CREW" train -q --epochs 0 --time-limit 60 --log "$tmp/log" "$@" >"$tmp/out" 2>"$tmp/err" &
+    "$CREW" train -q --time-limit 60 --log "$tmp/log" "$@" >"$tmp/out" 2>"$tmp/err" &
     pid=$!
     wait_for "$tmp/log"
     sleep 0.3 # the log begins just before the signals are watched
@@ -28,7 +28,7 @@ first_and_second_signal() {
     mkfifo "$tmp/fifo"
     sleep 60 <"$tmp/fifo" &
     reader=$!
-    "$CREW" train -q --epochs 0 --time-limit 60 --log "$tmp/fifo" --log-tasks "$tmp/tasks" --force \
+    "$CREW" train -q --time-limit 60 --log "$tmp/fifo" --log-tasks "$tmp/tasks" --force \
         >"$tmp/out" 2>"$tmp/err" &
     pid=$!
     wait_for "$tmp/tasks"

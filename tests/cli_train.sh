@@ -41,7 +41,7 @@ same --seed 2
 # Limits
 run train -q --rounds 7 --json
 [ "$(value rounds)" = 7 ] || miss "--rounds 7: $(value rounds)"
-run train -q --epochs 0 --time-limit 0.2
+run train -q --time-limit 0.2
 [ "$code" -eq 0 ] && holds "time limit reached" || miss "--time-limit"
 
 # Trained weights as a start: one round is enough then, and only then.
@@ -51,6 +51,16 @@ accuracy() {
 }
 awk -v fresh="$(accuracy)" -v after="$(accuracy --init "$tmp/model")" \
     'BEGIN {exit !(fresh < 0.8 && after > 0.9)}' || miss "--init does not start from the weights"
+expect 2 "was trained with scale unit" train -q --init "$tmp/model" --scale standard
+expect 2 "is named for two outputs" train -q --log "$tmp/both" --save "$tmp/both"
+[ ! -e "$tmp/both" ] || miss "a refused run wrote its output"
+"$CREW" train -q --epochs 1 --log /dev/stdout 2>"$tmp/err" </dev/null | cat >"$tmp/out"
+grep -q '"event":"end"' "$tmp/out" || miss "the log did not go to stdout"
+expect 0 "note: " train --epochs 1 --policy ata
+grep -q "alpha is .* s, twice the largest mean" "$tmp/err" || miss "ata does not say which alpha it takes"
+echo '{"seed": 12345678901234567, "epochs": 1}' >"$tmp/big.json"
+run train -q --config "$tmp/big.json" --log "$tmp/big.log"
+grep -q '"seed":"12345678901234567"' "$tmp/big.log" || miss "a large seed of --config was rounded"
 expect 2 "not mlp:32 of 64" train -q --init "$tmp/model" --model mlp:32
 expect 2 "holds a model mlp:64 of 64 features and 10 classes" train -q --init "$tmp/model" --data iris
 

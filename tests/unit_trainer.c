@@ -193,6 +193,75 @@ static void a_stop_request_leaves_whole_rounds(void **state)
     crew_trainer_destroy(t);
 }
 
+/* What an embedder does first: measure, save and look from inside a callback. */
+static bool ask_inside(void *user, const struct crew_epoch_record *r)
+{
+    struct seen *s = user;
+    struct crew_evaluation e;
+    struct crew_summary now;
+    struct crew_error err;
+    assert_int_equal(crew_trainer_evaluate(s->t, rig_data.train, &e, &err), CREW_OK);
+    assert_int_equal(e.rows, RIG_ROWS);
+    assert_true(e.accuracy > 1.2 / RIG_CLASSES);
+    assert_int_equal(crew_trainer_run(s->t, &err), CREW_ESTATE);
+    crew_trainer_summary(s->t, &now);
+    assert_int_equal(now.epochs, r->epoch);
+    s->epochs++;
+    return true;
+}
+
+static void a_callback_may_evaluate_but_not_run(void **state)
+{
+    (void)state;
+    struct crew_config cfg = rig_config();
+    struct seen seen = {.epochs = 0};
+    struct crew_summary s;
+    cfg.epochs = 4;
+    uint64_t alone = rig_result(&cfg);
+    cfg.on_epoch = ask_inside;
+    cfg.user = &seen;
+    crew_trainer *t = seen.t = rig_trainer(&cfg);
+    rig_run(t);
+    crew_trainer_summary(t, &s);
+    assert_int_equal(seen.epochs, 4);
+    assert_true(s.weights_digest == alone); /* and nothing was disturbed */
+    rig_run(t);
+    crew_trainer_summary(t, &s);
+    assert_int_equal(s.epochs, 8);
+    crew_trainer_destroy(t);
+}
+
+/* A task that would take hours (emulated) does not keep the run beyond its limit. */
+static void the_time_limit_ends_a_round_in_flight(void **state)
+{
+    (void)state;
+    struct crew_config cfg = rig_config();
+    struct crew_summary s;
+    cfg.emulate = "0:1000000x 1:1000000x";
+    cfg.time_limit_s = 0.02;
+    crew_trainer *t = rig_trainer(&cfg);
+    rig_run(t);
+    crew_trainer_summary(t, &s);
+    assert_true(s.timed_out && !s.stopped && s.rounds == 0);
+    crew_trainer_destroy(t);
+}
+
+static void epochs_are_limited_only_when_nothing_else_is(void **state)
+{
+    (void)state;
+    struct crew_config cfg = rig_config();
+    struct crew_summary s;
+    for (uint64_t rounds = 0; rounds <= 200; rounds += 200) { /* 4 rounds an epoch */
+        cfg.epochs = 0;
+        cfg.rounds = rounds;
+        crew_trainer *t = rig_trainer(&cfg);
+        rig_run(t);
+        crew_trainer_summary(t, &s);
+        assert_int_equal(s.rounds, rounds ? rounds : 30 * 4);
+        crew_trainer_destroy(t);
+    }
+}
+
 static void the_time_limit_ends_the_run(void **state)
 {
     (void)state;
@@ -387,6 +456,9 @@ int main(void)
         cmocka_unit_test(a_stop_request_leaves_whole_rounds),
         cmocka_unit_test(a_stop_between_runs_ends_the_next_one_at_once),
         cmocka_unit_test(the_time_limit_ends_the_run),
+        cmocka_unit_test(a_callback_may_evaluate_but_not_run),
+        cmocka_unit_test(the_time_limit_ends_a_round_in_flight),
+        cmocka_unit_test(epochs_are_limited_only_when_nothing_else_is),
         cmocka_unit_test(a_second_run_goes_on_where_the_first_ended),
         cmocka_unit_test(a_loss_that_overflows_keeps_the_last_good_weights),
         cmocka_unit_test(parameters_go_in_and_out),

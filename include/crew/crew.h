@@ -56,7 +56,7 @@ struct crew_config {
     const char *times;     /**< known mean seconds per task, "1,2,3.5", or NULL */
     uint32_t batch_tasks;  /**< B, gradients a round */
     uint32_t task_rows;    /**< rows a task */
-    uint64_t epochs;       /**< 0: no limit but rounds or time */
+    uint64_t epochs;       /**< 0: no limit but rounds or time; 30 when those are 0 too */
     uint64_t rounds;       /**< 0: no limit but epochs or time */
     double time_limit_s;   /**< 0: none */
     const char *optimizer; /**< "adam", "sgd:nesterov=yes", "adamw:weight-decay=0.01" */
@@ -67,7 +67,8 @@ struct crew_config {
     const char *keep;      /**< "last", "best": parameters of the epoch with the best validation accuracy */
     uint64_t seed;         /**< fixes data order and initial weights on every machine */
     /** Called after every round and epoch on the coordinator's thread, which waits for it; a false return
-     *  stops as crew_trainer_request_stop() does. NULL: not called. */
+     *  stops as crew_trainer_request_stop() does. They may ask for the summary, the parameters, an
+     *  evaluation, and save; they must not run or destroy the trainer. NULL: not called. */
     bool (*on_round)(void *user, const struct crew_record *record);
     bool (*on_epoch)(void *user, const struct crew_epoch_record *record);
     void *user;
@@ -134,7 +135,8 @@ CREW_API void crew_network_destroy(crew_network *net);
 
 typedef struct crew_trainer crew_trainer;
 
-/** Build a trainer; starts and pins its threads, tests the BLAS under them. data is borrowed and must
+/** Build a trainer; sets OpenBLAS to one thread a caller, for the whole process until destroy; starts
+ *  and pins its own threads, tests the BLAS under them. data is borrowed and must
  *  outlive the trainer; only train is required, its scaler is saved with the model (features 0: none).
  *  On failure *out is NULL and err (may be NULL) says which field and why:
  *  CREW_EINVAL, CREW_ENOMEM (estimated before anything big is taken), CREW_EBIND (bind "strict"),
@@ -144,7 +146,8 @@ CREW_CHECKED CREW_API crew_status crew_trainer_create(const struct crew_config *
                                                       crew_trainer **out, struct crew_error *err);
 
 /** Train until epochs, rounds or the time limit are reached or a stop is requested. The calling thread
- *  sleeps meanwhile. CREW_OK also after a stop: see the summary. Called again it goes on for as long again.
+ *  sleeps meanwhile. CREW_OK also after a stop: see the summary. Called again it goes on for as long
+ *  again, its schedule from the start. CREW_ESTATE: called from a callback.
  *  CREW_ENONFINITE: parameters are those before the offending round. */
 CREW_CHECKED CREW_API crew_status crew_trainer_run(crew_trainer *t, struct crew_error *err);
 
@@ -161,7 +164,8 @@ CREW_API const char *crew_trainer_note(const crew_trainer *t, size_t i);
 /** The machine as this trainer sees it. Borrowed. */
 CREW_API const crew_machine *crew_trainer_machine(const crew_trainer *t);
 
-/** Loss and accuracy of the present parameters on a labelled data set, on all workers. */
+/** Loss and accuracy of the present parameters on a labelled data set, on all workers. Also from
+ *  callbacks. CREW_EINVAL: another number of features or no labels; CREW_ENOMEM; CREW_ESTOPPED. */
 CREW_CHECKED CREW_API crew_status crew_trainer_evaluate(crew_trainer *t, const crew_dataset *data,
                                                         struct crew_evaluation *out,
                                                         struct crew_error *err);

@@ -63,6 +63,7 @@ struct crew_worker_summary {
 /** A run so far. Arrays belong to the trainer, valid until its next call. */
 struct crew_summary {
     uint64_t rounds, epochs, rows;  /**< rounds and rows whose step was taken; whole epochs */
+    uint64_t epoch_limit, round_limit; /**< of one run, 0: none */
     double wall_s;                  /**< in crew_trainer_run(), evaluation included */
     double train_s;                 /**< in rounds */
     double worker_s;                /**< sum of busy seconds */

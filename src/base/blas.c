@@ -27,19 +27,29 @@ void crew_blas_info(struct crew_blas_info *out)
     out->concurrent = parallel != 0 || strstr(config, "USE_LOCKING") != NULL;
 }
 
-static atomic_int borrowers, found; /* process-wide, as the setting they guard */
+/* Process-wide, as the setting they guard. */
+static atomic_flag lock = ATOMIC_FLAG_INIT;
+static int borrowers, found; /* under lock */
+
+static void change_borrowers(int by)
+{
+    while (atomic_flag_test_and_set_explicit(&lock, memory_order_acquire))
+        ; /* held for a few calls, when trainers are made and destroyed */
+    if (borrowers == 0)
+        found = openblas_get_num_threads();
+    borrowers += by;
+    openblas_set_num_threads(borrowers ? 1 : found);
+    atomic_flag_clear_explicit(&lock, memory_order_release);
+}
 
 void crew_blas_borrow(void)
 {
-    if (atomic_fetch_add(&borrowers, 1) == 0)
-        atomic_store(&found, openblas_get_num_threads());
-    openblas_set_num_threads(1);
+    change_borrowers(1);
 }
 
 void crew_blas_return(void)
 {
-    if (atomic_fetch_sub(&borrowers, 1) == 1)
-        openblas_set_num_threads(atomic_load(&found));
+    change_borrowers(-1);
 }
 
 void crew_blas_enter_thread(void)

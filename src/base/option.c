@@ -183,13 +183,13 @@ int crew_option_show(const struct crew_option *o, const void *base, char *out, s
         return 1;
     case CREW_OPTION_U32:
         snprintf(out, cap, "%u", *(const uint32_t *)f);
-        return 1;
+        return o->value || *(const uint32_t *)f != 0; /* 0 without a default: not given */
     case CREW_OPTION_U64:
         snprintf(out, cap, "%llu", (unsigned long long)*(const uint64_t *)f);
-        return 1;
+        return o->value || *(const uint64_t *)f != 0;
     case CREW_OPTION_REAL:
         show_real(*(const double *)f, out, cap);
-        return o->value || *(const double *)f != 0; /* 0 without a default: not given */
+        return o->value || *(const double *)f != 0;
     default:
         snprintf(out, cap, "%s", *(const char *const *)f ? *(const char *const *)f : "");
         return *(const char *const *)f != NULL;

@@ -1,7 +1,9 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "cli/summary.h"
+#include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
@@ -22,6 +24,7 @@ struct train {
     crew_trainer *trainer;
     crew_runlog *log;
     struct progress progress;
+    bool remarked; /* what the policy had to say was said */
     struct crew_evaluation test;
 };
 
@@ -45,7 +48,7 @@ static const struct crew_option own_options[] = {
     {.type = CREW_OPTION_END},
 };
 
-/* ---- Signals: the first ends the round in flight, the second leaves ---- */
+/* ---- Signals: the first ends the round in flight or the evaluation, the second leaves ---- */
 
 static crew_trainer *_Atomic running;
 static atomic_int caught;
@@ -74,6 +77,11 @@ static bool on_round(void *user, const struct crew_record *r)
     struct train *t = user;
     if (t->log)
         crew_runlog_round(t->log, r);
+    if (r->remark && *r->remark && !t->remarked && !t->own.quiet) {
+        progress_end(&t->progress);
+        fprintf(stderr, "note: %s\n", r->remark);
+        t->remarked = true;
+    }
     progress_round(&t->progress, r);
     return true;
 }
@@ -88,6 +96,15 @@ static bool on_epoch(void *user, const struct crew_epoch_record *r)
 }
 
 /* ---- Steps ---- */
+
+static crew_status CREW_PRINTF(2, 3) refuse(struct crew_error *err, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(err->text, sizeof err->text, fmt, args);
+    va_end(args);
+    return err->status = CREW_EINVAL;
+}
 
 /* Outputs are tried before anything is computed, and opened once nothing else can fail. A log
  * may also go to a pipe or a terminal, which cannot be tried. */
@@ -105,10 +122,50 @@ static crew_status check_outputs(const struct train *t, struct crew_error *err)
     return status;
 }
 
+/* Two outputs in one file would destroy each other. */
+static crew_status check_distinct(const struct train *t, struct crew_error *err)
+{
+    const char *const paths[] = {t->own.save, t->own.log, t->own.log_tasks};
+    for (size_t i = 0; i < 3; i++)
+        for (size_t j = i + 1; j < 3; j++)
+            if (paths[i] && paths[j] && !strcmp(paths[i], paths[j]))
+                return refuse(err, "%s is named for two outputs", paths[i]);
+    return CREW_OK;
+}
+
 static crew_status open_logs(struct train *t, struct crew_error *err)
 {
     struct crew_runlog_config log = {t->own.log, t->own.log_tasks, t->own.force};
     return t->own.log || t->own.log_tasks ? crew_runlog_open(&log, &t->log, err) : CREW_OK;
+}
+
+static bool same_names(const struct crew_network_info *a, const struct crew_network_info *b)
+{
+    if (!a->class_names || !b->class_names)
+        return a->class_names == b->class_names;
+    for (uint32_t i = 0; i < a->shape.classes; i++)
+        if (strcmp(a->class_names[i], b->class_names[i]) != 0)
+            return false;
+    return true;
+}
+
+/* Weights mean something only for the features and classes they were trained on. */
+static crew_status check_init(const char *path, const struct crew_network_info *theirs,
+                              const struct crew_network_info *mine, struct crew_error *err)
+{
+    static const char *const scales[] = {"none", "unit", "standard"};
+    if (strcmp(theirs->model, mine->model) ||
+        memcmp(&theirs->shape, &mine->shape, sizeof mine->shape))
+        return refuse(
+            err, "init: %s holds a model %s of %u features and %u classes, not %s of %u and %u",
+            path, theirs->model, theirs->features, theirs->shape.classes, mine->model,
+            mine->features, mine->shape.classes);
+    if (!same_names(theirs, mine))
+        return refuse(err, "init: %s has other class names than the data", path);
+    if (theirs->scaler.kind != mine->scaler.kind)
+        return refuse(err, "init: %s was trained with scale %s", path,
+                      scales[theirs->scaler.kind]);
+    return CREW_OK;
 }
 
 static crew_status load_weights(struct train *t, struct crew_error *err)
@@ -120,22 +177,18 @@ static crew_status load_weights(struct train *t, struct crew_error *err)
         return status;
     crew_network_info(net, &info);
     crew_network_info(crew_trainer_network(t->trainer), &mine);
-    if (strcmp(info.model, mine.model) || memcmp(&info.shape, &mine.shape, sizeof mine.shape)) {
-        err->status = status = CREW_EINVAL;
-        snprintf(err->text, sizeof err->text,
-                 "init: %s holds a model %s of %u features and %u classes, not %s of %u and %u",
-                 t->own.init, info.model, info.features, info.shape.classes, mine.model,
-                 mine.features, mine.shape.classes);
-    } else {
+    status = check_init(t->own.init, &info, &mine, err);
+    if (status == CREW_OK)
         status = crew_trainer_set_params(t->trainer, info.params, info.n_params, err);
-    }
     crew_network_destroy(net);
     return status;
 }
 
 static crew_status prepare(struct train *t, struct crew_error *err)
 {
-    crew_status status = check_outputs(t, err);
+    crew_status status = check_distinct(t, err);
+    if (status == CREW_OK)
+        status = check_outputs(t, err);
     struct crew_data_config data = t->data_cfg;
     data.seed = t->cfg.seed;
     limit_to_memory(&data);
@@ -175,20 +228,39 @@ static void introduce(struct train *t)
         fprintf(stderr, "note: %s\n", crew_trainer_note(t->trainer, i));
 }
 
+/* The model is what the run was for: if its name was taken meanwhile, it goes beside it. */
+static crew_status save(struct train *t, struct crew_error *err)
+{
+    char other[PATH_MAX];
+    crew_status status = crew_trainer_save(t->trainer, t->own.save, t->own.force, err);
+    if (status != CREW_EOUTPUT)
+        return status;
+    struct crew_error ignored;
+    snprintf(other, sizeof other, "%s.%ld", t->own.save, (long)getpid());
+    if (crew_trainer_save(t->trainer, other, false, &ignored) == CREW_OK)
+        fprintf(stderr, "crew train: the model was saved as %s instead\n", other);
+    return status;
+}
+
 static crew_status train(struct train *t, struct crew_error *err)
 {
+    struct crew_summary limits;
     introduce(t);
-    progress_begin(&t->progress, stderr, t->own.quiet, &t->cfg, &t->info);
+    crew_trainer_summary(t->trainer, &limits);
+    progress_begin(&t->progress, stderr, t->own.quiet, &limits, t->cfg.time_limit_s,
+                   t->info.rows);
     watch_signals(t->trainer);
     crew_status status = crew_trainer_run(t->trainer, err);
     progress_end(&t->progress);
-    if (status != CREW_OK)
-        return status;
-    if (t->data.test) /* not on the pool: after an interrupt it takes no more work */
-        status = crew_network_evaluate(crew_trainer_network(t->trainer), t->data.test, &t->test,
-                                       NULL, err);
     if (status == CREW_OK && t->own.save)
-        status = crew_trainer_save(t->trainer, t->own.save, t->own.force, err);
+        status = save(t, err);
+    if (status != CREW_OK || !t->data.test)
+        return status;
+    status = crew_trainer_evaluate(t->trainer, t->data.test, &t->test, err);
+    if (status == CREW_ESTOPPED) { /* interrupted: the result is saved, only unmeasured */
+        memset(&t->test, 0, sizeof t->test);
+        return CREW_OK;
+    }
     return status;
 }
 
@@ -197,7 +269,7 @@ static crew_status report(struct train *t, struct crew_error *err)
     struct crew_summary s;
     crew_trainer_summary(t->trainer, &s);
     if (t->log)
-        crew_runlog_end(t->log, &s, &t->test);
+        crew_runlog_end(t->log, &s, &t->test, NULL);
     crew_status status = crew_runlog_close(t->log, err);
     t->log = NULL;
     if (t->own.json)
@@ -229,8 +301,13 @@ int run_train(const struct command *self, int argc, char **argv)
     crew_status status = prepare(&t, &err);
     if (status == CREW_OK)
         status = train(&t, &err);
-    if (t.trainer && status == CREW_OK)
+    if (status == CREW_OK) {
         status = report(&t, &err);
+    } else if (t.log) {
+        struct crew_summary s;
+        crew_trainer_summary(t.trainer, &s);
+        crew_runlog_end(t.log, &s, &t.test, err.text);
+    }
     atomic_store(&running, NULL);
     (void)!crew_runlog_close(t.log, &late);
     crew_trainer_destroy(t.trainer);

@@ -6,16 +6,16 @@
 
 static const double REDRAW_S = 0.1, PLAIN_S = 2.0; /* at most one line in so long */
 
-void progress_begin(struct progress *p, FILE *to, bool quiet, const struct crew_config *cfg,
-                    const struct crew_dataset_info *train)
+void progress_begin(struct progress *p, FILE *to, bool quiet, const struct crew_summary *limits,
+                    double time_limit_s, uint64_t epoch_rows)
 {
     memset(p, 0, sizeof *p);
     p->to = quiet ? NULL : to;
     p->terminal = isatty(fileno(to)) == 1;
-    p->epochs = cfg->epochs;
-    p->rounds = cfg->rounds;
-    p->time_limit_s = cfg->time_limit_s;
-    p->rows = train->rows;
+    p->epochs = limits->epoch_limit;
+    p->rounds = limits->round_limit;
+    p->time_limit_s = time_limit_s;
+    p->rows = epoch_rows;
     p->loss = p->val_accuracy = (double)NAN;
 }
 

@@ -20,8 +20,8 @@ struct progress {
     char text[256]; /* drawn last */
 };
 
-void progress_begin(struct progress *p, FILE *to, bool quiet, const struct crew_config *cfg,
-                    const struct crew_dataset_info *train);
+void progress_begin(struct progress *p, FILE *to, bool quiet, const struct crew_summary *limits,
+                    double time_limit_s, uint64_t epoch_rows);
 void progress_round(struct progress *p, const struct crew_record *r);
 void progress_epoch(struct progress *p, const struct crew_epoch_record *r);
 void progress_end(struct progress *p);

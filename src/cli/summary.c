@@ -1,5 +1,5 @@
 #include "cli/summary.h"
-#include <jansson.h>
+#include "cli/json.h"
 #include <math.h>
 
 static const char *kind_name(const struct crew_machine_info *m, int32_t kind)
@@ -57,25 +57,20 @@ void print_summary(FILE *to, const crew_trainer *t, const struct crew_summary *s
             s->worker_s, s->idle_s, s->wasted_s);
 }
 
-static json_t *real(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 static json_t *workers_as_json(const crew_trainer *t, const struct crew_summary *s)
 {
     const struct crew_machine_info *m = crew_machine_info(crew_trainer_machine(t));
     json_t *list = json_array();
     for (uint32_t i = 0; i < s->n; i++) {
         const struct crew_worker_summary *w = &s->worker[i];
-        json_array_append_new(list,
-                              json_pack("{s:i, s:i, s:i, s:s?, s:b, s:I, s:I, s:f, s:o, s:o}",
-                                        "slot", (int)w->slot, "cpu", (int)w->cpu, "core",
-                                        (int)m->slots[w->slot].core, "kind",
-                                        w->kind < 0 ? NULL : m->kinds[w->kind].name, "bound",
-                                        (int)w->bound, "tasks", (json_int_t)w->tasks, "dropped",
-                                        (json_int_t)w->dropped, "busy_s", w->busy_s, "mean_ms",
-                                        real(1e3 * w->mean_s), "sd_ms", real(1e3 * w->sd_s)));
+        json_array_append_new(
+            list,
+            json_pack("{s:i, s:i, s:i, s:s?, s:b, s:I, s:I, s:f, s:o, s:o}", "slot",
+                      (int)w->slot, "cpu", (int)w->cpu, "core", (int)m->slots[w->slot].core,
+                      "kind", w->kind < 0 ? NULL : m->kinds[w->kind].name, "bound",
+                      (int)w->bound, "tasks", (json_int_t)w->tasks, "dropped",
+                      (json_int_t)w->dropped, "busy_s", w->busy_s, "mean_ms",
+                      real_or_null(1e3 * w->mean_s), "sd_ms", real_or_null(1e3 * w->sd_s)));
     }
     return list;
 }
@@ -85,17 +80,21 @@ void print_summary_json(FILE *to, const crew_trainer *t, const struct crew_summa
 {
     char digest[20];
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)s->weights_digest);
+    json_t *notes = json_array();
+    for (size_t i = 0; crew_trainer_note(t, i); i++)
+        json_array_append_new(notes, text_or_null(crew_trainer_note(t, i)));
     json_t *o = json_pack(
         "{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o, s:s, s:b, s:b, s:I, "
-        "s:o}",
+        "s:o, s:o}",
         "policy", policy, "workers", (int)s->n, "rounds", (json_int_t)s->rounds, "epochs",
         (json_int_t)s->epochs, "samples_per_s",
         s->train_s > 0 ? (double)s->rows / s->train_s : 0.0, "wall_s", s->wall_s, "train_s",
         s->train_s, "worker_s", s->worker_s, "idle_s", s->idle_s, "wasted_s", s->wasted_s,
-        "train_loss", real(s->train_loss), "best_val_accuracy", real(s->best_accuracy),
-        "test_accuracy", test->rows ? real(test->accuracy) : json_null(), "weights_digest",
-        digest, "stopped", (int)s->stopped, "timed_out", (int)s->timed_out, "parameters",
-        (json_int_t)s->n_params, "per_worker", workers_as_json(t, s));
+        "train_loss", real_or_null(s->train_loss), "best_val_accuracy",
+        real_or_null(s->best_accuracy), "test_accuracy",
+        test->rows ? real_or_null(test->accuracy) : json_null(), "weights_digest", digest,
+        "stopped", (int)s->stopped, "timed_out", (int)s->timed_out, "parameters",
+        (json_int_t)s->n_params, "per_worker", workers_as_json(t, s), "notes", notes);
     json_dumpf(o, to, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     fputc('\n', to);
     json_decref(o);

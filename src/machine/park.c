@@ -40,6 +40,25 @@ void crew_gate_set(struct crew_gate *g, uint32_t number)
         crew_wake(&g->word);
 }
 
+/* Sleep until the word is not `closed`, which is then in *word; false: until_s (>= 0) came
+ * first. */
+static bool park(struct crew_gate *g, uint32_t closed, double until_s, uint32_t *word)
+{
+    for (;;) {
+        double left = until_s < 0 ? -1 : until_s - crew_now_s();
+        *word = closed;
+        /* Fails when the number has changed, or when our bit is there already after a spurious
+         * wake-up. */
+        atomic_compare_exchange_strong_explicit(&g->word, word, closed | ASLEEP,
+                                                memory_order_acquire, memory_order_acquire);
+        if ((*word | ASLEEP) != (closed | ASLEEP))
+            return true;
+        if (until_s >= 0 && left <= 0)
+            return false;
+        futex_wait(&g->word, closed | ASLEEP, left);
+    }
+}
+
 uint32_t crew_gate_wait(struct crew_gate *g, uint32_t old, double spin_s)
 {
     uint32_t closed = old << 1, word;
@@ -56,16 +75,14 @@ uint32_t crew_gate_wait(struct crew_gate *g, uint32_t old, double spin_s)
                 break;
         }
     }
-    for (;;) {
-        word = closed;
-        /* Fails when the number has changed, or when our bit is there already after a spurious
-         * wake-up. */
-        atomic_compare_exchange_strong_explicit(&g->word, &word, closed | ASLEEP,
-                                                memory_order_acquire, memory_order_acquire);
-        if ((word | ASLEEP) != (closed | ASLEEP))
-            return word >> 1;
-        futex_wait(&g->word, closed | ASLEEP, -1);
-    }
+    (void)park(g, closed, -1, &word);
+    return word >> 1;
+}
+
+bool crew_gate_wait_until(struct crew_gate *g, uint32_t old, double until_s)
+{
+    uint32_t word;
+    return park(g, old << 1, until_s, &word);
 }
 
 bool crew_sleep_until(_Atomic uint32_t *word, uint32_t value, double until_s)

@@ -23,6 +23,10 @@ void crew_gate_set(struct crew_gate *g, uint32_t number);
  * once. */
 uint32_t crew_gate_wait(struct crew_gate *g, uint32_t old, double spin_s);
 
+/* The same without spinning, until `until_s` on the monotonic clock at the latest: false, and
+ * the number is still `old`. */
+bool crew_gate_wait_until(struct crew_gate *g, uint32_t old, double until_s);
+
 /* Sleep until `until_s` on the monotonic clock, or until *word is no longer `value` and
  * crew_wake(word) was called. False when ended early. */
 bool crew_sleep_until(_Atomic uint32_t *word, uint32_t value, double until_s);

@@ -85,10 +85,14 @@ static void hand(struct member *m, crew_job *job, void *self)
 }
 
 /* done runs behind go by at most one, so "not the one before" is "the one asked for". */
+static uint32_t number_before(const struct member *m)
+{
+    return (m->number - 1) & (UINT32_MAX >> 1);
+}
+
 static void await(struct member *m, double spin_s)
 {
-    uint32_t before = (m->number - 1) & (UINT32_MAX >> 1);
-    (void)crew_gate_wait(&m->done, before, spin_s); /* E2 */
+    (void)crew_gate_wait(&m->done, number_before(m), spin_s); /* E2 */
 }
 
 static int start_thread(struct member *m)
@@ -190,10 +194,22 @@ const char *crew_pool_bind_note(const crew_pool *p)
     return p->note[0] ? p->note : NULL;
 }
 
-void crew_pool_call(crew_pool *p, crew_job *job, void *self)
+void crew_pool_begin(crew_pool *p, crew_job *job, void *self)
 {
     hand(&p->member[0], job, self);
-    await(&p->member[0], 0); /* the caller only waits: its core belongs to a worker */
+}
+
+/* The caller only waits: its core belongs to a worker. */
+bool crew_pool_join(crew_pool *p, double until_s)
+{
+    struct member *m = &p->member[0];
+    return crew_gate_wait_until(&m->done, number_before(m), until_s); /* E2 */
+}
+
+void crew_pool_call(crew_pool *p, crew_job *job, void *self)
+{
+    crew_pool_begin(p, job, self);
+    (void)crew_pool_join(p, -1);
 }
 
 void crew_pool_start(crew_pool *p, uint32_t worker, crew_job *job, void *self)

@@ -29,8 +29,12 @@ bool crew_pool_bound(const crew_pool *p, uint32_t worker);
 const char *crew_pool_bind_note(const crew_pool *p);
 
 /* Run the job as the coordinator, worker 0, and sleep until it returns. From outside the pool,
- * one caller at a time. */
+ * one caller at a time. begin() does not wait; join() does, until `until_s` on the monotonic
+ * clock
+ * (< 0: for ever) at the latest: false, and the job still runs. */
 void crew_pool_call(crew_pool *p, crew_job *job, void *self);
+void crew_pool_begin(crew_pool *p, crew_job *job, void *self);
+bool crew_pool_join(crew_pool *p, double until_s);
 
 /* Coordinator only. start: worker >= 1 runs the job; wait: until it has. Each start needs its
  * wait. */

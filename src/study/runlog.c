@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct crew_runlog {
@@ -19,7 +20,14 @@ static crew_status open_file(const char *path, bool replace, FILE **out, struct 
 {
     if (!path)
         return CREW_OK;
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (replace ? O_TRUNC : O_EXCL), 0666);
+    struct stat st; /* a pipe or a terminal may exist, a file may not */
+    bool stream = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+    int fd = open(path,
+                  O_WRONLY | O_CREAT | O_CLOEXEC |
+                      (stream    ? 0
+                       : replace ? O_TRUNC
+                                 : O_EXCL),
+                  0666);
     if (fd < 0 && errno == EEXIST)
         return crew_fail(err, CREW_EOUTPUT, "%s: exists already", path);
     if (fd >= 0 && !(*out = fdopen(fd, "w")))
@@ -69,11 +77,17 @@ static json_t *real(double v)
 static json_t *config_as_json(const struct crew_settings *set, size_t n_sets)
 {
     json_t *config = json_object();
-    char text[4096];
+    char text[64];
     for (size_t i = 0; i < n_sets; i++)
-        for (const struct crew_option *o = set[i].table; o->type != CREW_OPTION_END; o++)
-            if (crew_option_show(o, set[i].base, text, sizeof text))
-                json_object_set_new(config, o->name, json_string(text));
+        for (const struct crew_option *o = set[i].table; o->type != CREW_OPTION_END; o++) {
+            const char *value = text;
+            if (o->type == CREW_OPTION_STRING) /* of any length */
+                memcpy(&value, (const char *)set[i].base + o->offset, sizeof value);
+            else if (!crew_option_show(o, set[i].base, text, sizeof text))
+                value = NULL;
+            if (value && json_object_set_new(config, o->name, json_string(value)) != 0)
+                json_object_set_new(config, o->name, json_null()); /* not UTF-8: a rerun asks */
+        }
     return config;
 }
 
@@ -125,7 +139,7 @@ static void log_tasks(FILE *to, const struct crew_record *r)
         fprintf(to, "%llu,%u,%u,%d,%.17g,", (unsigned long long)r->round, x->worker, x->task,
                 x->kept, x->seconds);
         if (isfinite(x->cpu_seconds))
-            fprintf(to, "%.9g", x->cpu_seconds);
+            fprintf(to, "%.17g", x->cpu_seconds);
         fprintf(to, ",%.17g\n", x->work);
     }
 }
@@ -171,19 +185,20 @@ void crew_runlog_epoch(crew_runlog *l, const struct crew_epoch_record *r)
 }
 
 void crew_runlog_end(crew_runlog *l, const struct crew_summary *s,
-                     const struct crew_evaluation *test)
+                     const struct crew_evaluation *test, const char *error)
 {
     char digest[20];
     if (!l->rounds)
         return;
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)s->weights_digest);
     emit(l->rounds,
-         json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:o, s:o, s:s, s:b, s:b}", "event",
-                   "end", "rounds", (json_int_t)s->rounds, "epochs", (json_int_t)s->epochs,
-                   "wall_s", s->wall_s, "worker_s", s->worker_s, "idle_s", s->idle_s,
-                   "wasted_s", s->wasted_s, "train_loss", real(s->train_loss), "test_accuracy",
+         json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:o, s:o, s:s, s:b, s:b, s:s?}",
+                   "event", "end", "rounds", (json_int_t)s->rounds, "epochs",
+                   (json_int_t)s->epochs, "wall_s", s->wall_s, "worker_s", s->worker_s,
+                   "idle_s", s->idle_s, "wasted_s", s->wasted_s, "train_loss",
+                   real(s->train_loss), "test_accuracy",
                    test->rows ? real(test->accuracy) : json_null(), "weights_digest", digest,
-                   "stopped", (int)s->stopped, "timed_out", (int)s->timed_out));
+                   "stopped", (int)s->stopped, "timed_out", (int)s->timed_out, "error", error));
 }
 
 static crew_status close_file(FILE *f, const char *path, struct crew_error *err)
@@ -220,8 +235,10 @@ static crew_status apply(const char *path, const char *name, const json_t *value
     if (!o)
         return crew_fail(err, CREW_EINVAL, "%s: there is no option '%.64s'", path, name);
     if (json_is_number(value)) {
-        snprintf(number, sizeof number, json_is_integer(value) ? "%.0f" : "%.17g",
-                 json_number_value(value));
+        if (json_is_integer(value))
+            snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        else
+            snprintf(number, sizeof number, "%.17g", json_real_value(value));
         text = number;
     } else if (json_is_boolean(value)) {
         text = json_is_true(value) ? "yes" : "no";

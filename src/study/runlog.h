@@ -9,8 +9,8 @@ typedef struct crew_runlog crew_runlog;
 
 struct crew_runlog_config {
     const char *rounds; /* FILE.jsonl, or NULL */
-    const char *tasks;  /* FILE.csv, or NULL */
-    bool replace;       /* existing files */
+    const char *tasks; /* FILE.csv, or NULL; each worker's first task of a run is its warm-up */
+    bool replace;      /* existing files */
 };
 
 /* Opens the files. CREW_EOUTPUT, CREW_ENOMEM. */
@@ -28,8 +28,9 @@ void crew_runlog_start(crew_runlog *l, const struct crew_settings *set, size_t n
                        const crew_trainer *t, const struct crew_dataset_info *train);
 void crew_runlog_round(crew_runlog *l, const struct crew_record *r);
 void crew_runlog_epoch(crew_runlog *l, const struct crew_epoch_record *r);
+/* error: why the run failed, NULL: it did not. */
 void crew_runlog_end(crew_runlog *l, const struct crew_summary *s,
-                     const struct crew_evaluation *test);
+                     const struct crew_evaluation *test, const char *error);
 /* CREW_EOUTPUT when anything could not be written, now or before. NULL is fine. */
 CREW_CHECKED crew_status crew_runlog_close(crew_runlog *l, struct crew_error *err);
 

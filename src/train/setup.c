@@ -26,6 +26,9 @@ void crew_trainer_add_note(crew_trainer *t, const char *fmt, ...)
         t->n_notes++;
 }
 
+static const double MOMENTUM = 0.9; /* the table's default */
+enum { EPOCHS = 30 }; /* when neither epochs nor rounds nor a time limit is given */
+
 /* ---- What was asked for ---- */
 
 /* The table's ranges hold for callers who fill in the struct themselves, too. */
@@ -62,8 +65,7 @@ static crew_status check_config(crew_trainer *t, const struct crew_config *cfg,
     if (!c->model || !c->policy || !c->optimizer || !c->schedule || !c->bind || !c->keep)
         return crew_fail(err, CREW_EINVAL, "a name in the configuration is NULL");
     if (!c->epochs && !c->rounds && !(c->time_limit_s > 0))
-        return crew_fail(err, CREW_EINVAL,
-                         "epochs, rounds and time-limit are all 0: nothing ends the run");
+        t->cfg.epochs = EPOCHS;
     if (strcmp(c->keep, "last") && strcmp(c->keep, "best"))
         return crew_fail(err, CREW_EINVAL, "keep is '%.32s', must be last or best", c->keep);
     if (!strcmp(c->keep, "best") && !t->validation)
@@ -125,6 +127,9 @@ static crew_status parse_emulate(const char *text, double *slowdown, uint32_t n,
         if (i >= n)
             return crew_fail(err, CREW_EINVAL, "emulate: there is no worker %llu, there are %u",
                              (unsigned long long)i, n);
+        if (slowdown[i] > 0)
+            return crew_fail(err, CREW_EINVAL, "emulate: worker %llu is given twice",
+                             (unsigned long long)i);
         slowdown[i] = f;
         s += item;
     }
@@ -308,6 +313,9 @@ static crew_status make_loop(crew_trainer *t, struct crew_error *err)
 static crew_status make_optimizer(crew_trainer *t, struct crew_error *err)
 {
     const struct crew_config *c = &t->cfg;
+    if (c->momentum != MOMENTUM && strncmp(c->optimizer, "sgd", 3) != 0)
+        return crew_fail(err, CREW_EINVAL,
+                         "momentum is of the optimizer sgd, this one is %.32s", c->optimizer);
     TRY(crew_optimizer_create(c->optimizer, c->momentum, t->net->n_params, &t->optimizer, err));
     if (!(t->cfg.lr > 0))
         t->cfg.lr = crew_optimizer_default_lr(t->optimizer);

@@ -62,6 +62,8 @@ void crew_trainer_summary(crew_trainer *t, struct crew_summary *out)
     out->rounds = t->round;
     out->epochs = t->epochs;
     out->rows = t->rows;
+    out->epoch_limit = t->cfg.epochs;
+    out->round_limit = t->cfg.rounds;
     out->wall_s = t->wall_s;
     out->train_s = t->train_s;
     for (uint32_t i = 0; i < t->n; i++) {
@@ -173,7 +175,10 @@ crew_status crew_trainer_evaluate(crew_trainer *t, const crew_dataset *data,
     struct call c = {t, data, out, CREW_OK};
     memset(out, 0, sizeof *out);
     TRY(crew_network_fits(t->net, data, err));
-    crew_pool_call(t->pool, measure_call, &c);
+    if (t->running) /* in a callback: this is the coordinator */
+        measure_call(&c, 0);
+    else
+        crew_pool_call(t->pool, measure_call, &c);
     if (c.status == CREW_OK)
         return CREW_OK;
     return crew_fail(err, c.status, "evaluation: %s", crew_status_text(c.status));

@@ -1,4 +1,5 @@
 #include "train/trainer.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include <math.h>
 #include <string.h>
@@ -48,7 +49,8 @@ static double learning_rate(const crew_trainer *t)
 {
     double per_epoch = (double)crew_sampler_rounds_per_epoch(t->sampler, t->cfg.batch_tasks);
     return t->cfg.lr *
-           crew_schedule_at_epoch(&t->schedule, ((double)t->round + 0.5) / per_epoch);
+           crew_schedule_at_epoch(&t->schedule,
+                                  ((double)(t->round - t->first_round) + 0.5) / per_epoch);
 }
 
 /* One step, in slices that whoever is free takes: the coordinator, and the workers that did at
@@ -167,14 +169,11 @@ static crew_status run_round(crew_trainer *t)
     return epoch_done ? end_epoch(t) : CREW_OK;
 }
 
-static bool over(crew_trainer *t, uint64_t last_epoch, uint64_t last_round)
+static bool over(const crew_trainer *t, uint64_t last_epoch, uint64_t last_round)
 {
-    if (atomic_load_explicit(&t->stop, memory_order_relaxed) ||
-        (t->cfg.epochs && t->epochs >= last_epoch) || (t->cfg.rounds && t->round >= last_round))
-        return true;
-    t->timed_out =
-        t->cfg.time_limit_s > 0 && crew_trainer_now(t) - t->began_s >= t->cfg.time_limit_s;
-    return t->timed_out;
+    return atomic_load_explicit(&t->stop, memory_order_relaxed) ||
+           (t->cfg.epochs && t->epochs >= last_epoch) ||
+           (t->cfg.rounds && t->round >= last_round);
 }
 
 static void run(void *self, uint32_t worker)
@@ -184,26 +183,36 @@ static void run(void *self, uint32_t worker)
     uint64_t last_epoch = t->epochs + t->cfg.epochs, last_round = t->round + t->cfg.rounds;
     crew_status status = CREW_OK;
     t->began_s = crew_trainer_now(t);
+    t->first_round = t->round;
     while (status == CREW_OK && !over(t, last_epoch, last_round))
         status = run_round(t);
     if (t->epoch_loss_rows)
         t->train_loss = t->epoch_loss / (double)t->epoch_loss_rows;
-    if (t->best && t->best_epoch)
+    if (t->best && t->best_epoch && (status == CREW_OK || status == CREW_ESTOPPED))
         memcpy(t->params, t->best, t->net->n_params * sizeof *t->best);
     t->wall_s += crew_trainer_now(t) - t->began_s;
     t->run_status = status == CREW_ESTOPPED ? CREW_OK : status;
-    t->stopped = atomic_exchange_explicit(&t->stop, false, memory_order_relaxed);
-    if (t->stopped) /* served: the next run goes on */
-        t->loop.executor->resume(t->loop.executor_self);
 }
 
+/* The caller's thread sleeps, and keeps the time limit: it ends the round in flight. */
 crew_status crew_trainer_run(crew_trainer *t, struct crew_error *err)
 {
     struct crew_error own = {.status = CREW_OK};
+    double limit = t->cfg.time_limit_s;
+    if (t->running)
+        return crew_fail(err, CREW_ESTATE, "the trainer is running: not a call for callbacks");
+    t->running = true;
     t->run_error = &own;
-    t->timed_out = false;
-    crew_pool_call(t->pool, run, t);
+    crew_pool_begin(t->pool, run, t);
+    bool late = limit > 0 && !crew_pool_join(t->pool, crew_now_s() + limit);
+    if (late)
+        crew_trainer_request_stop(t);
+    (void)crew_pool_join(t->pool, -1);
     t->run_error = NULL;
+    t->timed_out = late;
+    t->stopped = atomic_exchange_explicit(&t->stop, false, memory_order_relaxed) && !late;
+    t->loop.executor->resume(t->loop.executor_self); /* served: the next run goes on */
+    t->running = false;
     if (t->run_status == CREW_OK)
         return CREW_OK;
     return crew_fail(err, t->run_status, "%s",

@@ -53,7 +53,8 @@ struct crew_trainer {
     struct crew_schedule schedule;
     struct crew_loop loop;
     struct crew_work work;
-    bool fuse; /* adding in place gives the same bits as adding afterwards: tested in settle.c */
+    bool
+        fuse; /* adding in place gives the same bits as adding afterwards: tested in settle.c */
 
     float *params;            /* [n_params] */
     float *best;              /* [n_params] kept for keep = best, else NULL */
@@ -65,9 +66,11 @@ struct crew_trainer {
 
     struct crew_sampler_round round_rows;
     uint64_t round, epochs, rows; /* done */
-    uint64_t round_limit;         /* 0: none */
-    double epoch_loss;            /* weighted by rows, of the epoch under way */
-    double train_loss;            /* of the last one; NaN */
+    uint64_t first_round;         /* done before this run */
+    bool running;      /* set by the caller of run(), read by callbacks: the pool's call stands
+                          between */
+    double epoch_loss; /* weighted by rows, of the epoch under way */
+    double train_loss; /* of the last one; NaN */
     uint64_t epoch_loss_rows;
     double wall_s, train_s; /* of all runs */
     double began_s;         /* this run, by crew_trainer_now() */
@@ -94,8 +97,8 @@ static inline double crew_trainer_now(const crew_trainer *t)
 /* Keep a sentence for crew_trainer_note(). */
 void crew_trainer_add_note(crew_trainer *t, const char *fmt, ...) CREW_PRINTF(2, 3);
 
-/* settle.c: from outside the pool. crew_settle_workers(): CREW_EBLAS, CREW_ENOMEM; makes the desks.
- * crew_test_fusion() sets t->fuse. */
+/* settle.c: from outside the pool. crew_settle_workers(): CREW_EBLAS, CREW_ENOMEM; makes the
+ * desks. crew_test_fusion() sets t->fuse. */
 size_t crew_desk_bytes(const crew_trainer *t);
 CREW_CHECKED crew_status crew_settle_workers(crew_trainer *t, struct crew_error *err);
 void crew_test_fusion(crew_trainer *t);
