@@ -4,39 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Largest magnitude's exponent says it all: infinities and NaN have all its bits set. */
-static bool all_finite(const float *x, size_t n)
-{
-    uint32_t bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &x[i], sizeof bits);
-        bad |= (bits & 0x7f800000u) == 0x7f800000u;
-    }
-    return !bad;
-}
-
-/* Euclidean norm, in lanes that do not depend on the vector width. */
-static double norm(const float *x, size_t n)
-{
-    double lane[8] = {0}, sum = 0;
-    size_t whole = n - n % 8;
-    for (size_t i = 0; i < whole; i += 8)
-        for (size_t j = 0; j < 8; j++)
-            lane[j] += (double)x[i + j] * (double)x[i + j];
-    for (size_t i = whole; i < n; i++)
-        lane[i % 8] += (double)x[i] * (double)x[i];
-    for (size_t j = 0; j < 8; j++)
-        sum += lane[j];
-    return sqrt(sum);
-}
-
 /* Before the last good weights change. */
-static crew_status check_finite(const crew_trainer *t, const float *grad, double loss)
+static crew_status check_finite(crew_trainer *t, const float *grad, double loss)
 {
-    const char *what = !isfinite(loss)                      ? "loss"
-                       : all_finite(grad, t->net->n_params) ? NULL
-                                                            : "gradient";
+    const char *what = !isfinite(loss) ? "loss" : crew_step_finite(t, grad) ? NULL : "gradient";
     if (!what)
         return CREW_OK;
     return crew_fail(
@@ -51,52 +22,6 @@ static double learning_rate(const crew_trainer *t)
     return t->cfg.lr *
            crew_schedule_at_epoch(&t->schedule,
                                   ((double)(t->round - t->first_round) + 0.5) / per_epoch);
-}
-
-/* One step, in slices that whoever is free takes: the coordinator, and the workers that did at
- * least half as many tasks as the busiest in the round before. A parked or slow core would only
- * be waited for. */
-struct step {
-    crew_trainer *t;
-    const float *grad;
-    double lr;
-    float scale;
-    _Atomic size_t next; /* relaxed: hands out numbers, the pool publishes the rest */
-};
-
-enum { SLICE = 1 << 14 }; /* parameters: some 20 us */
-
-static void step_slices(void *self, uint32_t worker)
-{
-    struct step *s = self;
-    size_t n = s->t->net->n_params;
-    (void)worker;
-    for (;;) {
-        size_t first = SLICE * atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
-        if (first >= n)
-            return;
-        crew_optimizer_step(s->t->optimizer, s->lr, s->scale, s->grad, s->t->params, first,
-                            n - first < SLICE ? n - first : SLICE);
-    }
-}
-
-static void step(crew_trainer *t, const float *grad, double lr)
-{
-    double length = t->cfg.clip > 0 ? norm(grad, t->net->n_params) : 0;
-    struct step s = {t, grad, lr, length > t->cfg.clip ? (float)(t->cfg.clip / length) : 1.0f,
-                     0};
-    uint64_t most = 0;
-    for (uint32_t i = 0; i < t->n; i++)
-        most = t->record_done[i] > most ? t->record_done[i] : most;
-    bool spread = t->net->n_params > 2 * SLICE && most > 0;
-    crew_optimizer_begin(t->optimizer);
-    for (uint32_t i = 1; i < t->n && spread; i++)
-        if (2 * t->record_done[i] >= most)
-            crew_pool_start(t->pool, i, step_slices, &s);
-    step_slices(&s, 0);
-    for (uint32_t i = 1; i < t->n && spread; i++)
-        if (2 * t->record_done[i] >= most)
-            crew_pool_wait(t->pool, i);
 }
 
 /* Parts whose results were dropped are handed out again. */
@@ -154,7 +79,7 @@ static crew_status run_round(crew_trainer *t)
     TRY(crew_loop_run(&t->loop, t->cfg.seed, rows->spare, t->task_work, &t->work));
     const float *grad = crew_reduce_finish(t->reduce, &loss);
     TRY(check_finite(t, grad, loss));
-    step(t, grad, lr);
+    crew_step(t, grad, lr);
     t->round++;
     t->rows += rows->rows;
     t->epoch_loss += loss * (double)rows->rows;
@@ -245,7 +170,7 @@ crew_status crew_trainer_set_params(crew_trainer *t, const float *in, size_t n,
                                     struct crew_error *err)
 {
     TRY(check_count(t, n, err));
-    if (!all_finite(in, n))
+    if (!crew_all_finite(in, n))
         return crew_fail(err, CREW_ENONFINITE, "a parameter is not finite");
     memcpy(t->params, in, n * sizeof *in);
     return CREW_OK;

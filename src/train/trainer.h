@@ -103,6 +103,11 @@ size_t crew_desk_bytes(const crew_trainer *t);
 CREW_CHECKED crew_status crew_settle_workers(crew_trainer *t, struct crew_error *err);
 void crew_test_fusion(crew_trainer *t);
 
+/* step.c: coordinator only. */
+bool crew_all_finite(const float *x, size_t n);
+bool crew_step_finite(crew_trainer *t, const float *grad);
+void crew_step(crew_trainer *t, const float *grad, double lr);
+
 /* The work of a round; see struct crew_work. */
 crew_status crew_task_compute(void *self, uint32_t worker, const struct crew_task_context *task,
                               bool droppable);
