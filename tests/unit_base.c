@@ -53,17 +53,15 @@ static void memory_is_aligned_and_zeroed(void **state)
     crew_free(s);
 }
 
-static void products_and_sums_do_not_overflow(void **state)
+static void products_do_not_overflow(void **state)
 {
     (void)state;
     size_t out = 5;
     assert_false(crew_mul((size_t)1 << 32, (size_t)1 << 32, &out));
     assert_false(crew_mul(SIZE_MAX, 2, &out));
-    assert_false(crew_add(SIZE_MAX, 1, &out));
     assert_int_equal(out, 5);
     assert_true(crew_mul(SIZE_MAX, 1, &out) && out == SIZE_MAX);
     assert_true(crew_mul(0, SIZE_MAX, &out) && out == 0);
-    assert_true(crew_add(SIZE_MAX - 1, 1, &out) && out == SIZE_MAX);
     assert_int_equal(crew_round_up(0, 64), 0);
     assert_int_equal(crew_round_up(65, 64), 128);
 }
@@ -203,7 +201,7 @@ int main(void)
         cmocka_unit_test(bytes_are_read_in_their_order),
         cmocka_unit_test(the_hash_is_fnv_1a),
         cmocka_unit_test(memory_is_aligned_and_zeroed),
-        cmocka_unit_test(products_and_sums_do_not_overflow),
+        cmocka_unit_test(products_do_not_overflow),
         cmocka_unit_test(variance_survives_a_large_mean),
         cmocka_unit_test(whole_numbers_are_digits_only),
         cmocka_unit_test(reals_are_plain_decimals),

@@ -1,4 +1,5 @@
 /* Files that appear whole or not at all. */
+#include "model_file.h"
 #include "testing.h"
 #include "train/output.h"
 #include <crew/crew.h>
@@ -8,46 +9,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char folder[] = "/tmp/crew-test-XXXXXX", path[64];
-static struct crew_error err;
-
-static int enter(void **state)
-{
-    (void)state;
-    if (!mkdtemp(folder))
-        return 1;
-    snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder); /* fails when anything else was left behind */
-}
-
-static void put(const void *data, size_t bytes)
-{
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(data, 1, bytes, f), bytes);
-    assert_int_equal(fclose(f), 0);
-}
-
-static uint8_t *get(size_t *bytes)
-{
-    FILE *f = fopen(path, "rb");
-    assert_non_null(f);
-    assert_int_equal(fseek(f, 0, SEEK_END), 0);
-    *bytes = (size_t)ftell(f);
-    uint8_t *all = malloc(*bytes);
-    rewind(f);
-    assert_int_equal(fread(all, 1, *bytes, f), *bytes);
-    fclose(f);
-    return all;
-}
 
 static void holds(const char *want)
 {

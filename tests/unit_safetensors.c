@@ -1,51 +1,12 @@
 /* Model files: round trips, and files that mean harm. */
 #include "base/bytes.h"
 #include "base/rng.h"
+#include "model_file.h"
 #include "testing.h"
 #include "train/network.h"
 #include "train/safetensors.h"
 #include <string.h>
 #include <unistd.h>
-
-static char folder[] = "/tmp/crew-test-XXXXXX", path[64];
-static struct crew_error err;
-
-static int enter(void **state)
-{
-    (void)state;
-    if (!mkdtemp(folder))
-        return 1;
-    snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder); /* fails when anything else was left behind */
-}
-
-static void put(const void *data, size_t bytes)
-{
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(data, 1, bytes, f), bytes);
-    assert_int_equal(fclose(f), 0);
-}
-
-static uint8_t *get(size_t *bytes)
-{
-    FILE *f = fopen(path, "rb");
-    assert_non_null(f);
-    assert_int_equal(fseek(f, 0, SEEK_END), 0);
-    *bytes = (size_t)ftell(f);
-    uint8_t *all = malloc(*bytes);
-    rewind(f);
-    assert_int_equal(fread(all, 1, *bytes, f), *bytes);
-    fclose(f);
-    return all;
-}
 
 /* ---- What is written comes back ---- */
 

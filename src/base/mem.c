@@ -58,11 +58,3 @@ bool crew_mul(size_t a, size_t b, size_t *out)
     *out = a * b;
     return true;
 }
-
-bool crew_add(size_t a, size_t b, size_t *out)
-{
-    if (b > SIZE_MAX - a)
-        return false;
-    *out = a + b;
-    return true;
-}

@@ -21,7 +21,6 @@ char *crew_strndup(const char *s, size_t n);
 
 /* Products that come from files or users: false on overflow, *out untouched. */
 bool crew_mul(size_t a, size_t b, size_t *out);
-bool crew_add(size_t a, size_t b, size_t *out);
 
 static inline size_t crew_round_up(size_t n, size_t to)
 {
