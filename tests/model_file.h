@@ -1,5 +1,5 @@
-/* One model file in a folder of its own, for the tests that write, damage and read it. Include
- * testing.h first; enter() and leave() are the group's setup and teardown. */
+/* One model file in a folder of its own, for the tests that write, damage and read it;
+ * enter() and leave() are the group's setup and teardown. */
 #ifndef CREW_TESTS_MODEL_FILE_H
 #define CREW_TESTS_MODEL_FILE_H
 

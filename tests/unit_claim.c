@@ -159,9 +159,37 @@ static void a_described_machine_has_nothing_to_claim(void **state)
     crew_machine_destroy(m);
 }
 
+/* Of two trainers that want one core each, the second gets another core than the first. */
+static void few_workers_go_where_no_other_trainer_is(void **state)
+{
+    (void)state;
+    struct crew_machine_request rq = {.at_most = 1};
+    struct crew_error err = {0};
+    crew_machine *all = NULL, *one = NULL;
+    assert_int_equal(crew_machine_create(NULL, &all, &err), CREW_OK);
+    if (crew_machine_info(all)->n_slots < 2) {
+        crew_machine_destroy(all);
+        print_message("skip: one core only\n");
+        skip();
+    }
+    uint32_t taken;
+    crew_claim *c = claim(all, 1, &taken);
+    assert_int_equal(crew_machine_create(&rq, &one, &err), CREW_OK);
+    assert_int_not_equal(crew_machine_info(one)->slots[0].core,
+                         crew_machine_info(all)->slots[0].core);
+    crew_machine_destroy(one);
+    crew_claim_destroy(c); /* free again: the first choice */
+    assert_int_equal(crew_machine_create(&rq, &one, &err), CREW_OK);
+    assert_int_equal(crew_machine_info(one)->slots[0].core,
+                     crew_machine_info(all)->slots[0].core);
+    crew_machine_destroy(one);
+    crew_machine_destroy(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(few_workers_go_where_no_other_trainer_is),
         cmocka_unit_test(a_second_claim_finds_the_core_taken_until_the_first_ends),
         cmocka_unit_test(two_workers_on_one_slot_are_one_claim),
         cmocka_unit_test(a_killed_trainer_leaves_no_claim),

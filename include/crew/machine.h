@@ -57,9 +57,9 @@ struct crew_machine_request {
                             "0,2-5": exactly these CPUs, siblings too; "kind:NAME|INDEX"; "numa:N":
                             OS number. NULL = "auto" */
     bool smt;          /**< one slot per usable PU, not per core */
-    uint32_t at_most;  /**< keep only so many slots: second threads of a core go first, then slow
-                            kinds and those of unknown speed; equals stay spread over the NUMA
-                            nodes. 0: all */
+    uint32_t at_most;  /**< keep only so many slots: cores that another trainer holds go first, then second
+                            threads of a core, slow kinds and those of unknown speed; equals stay
+                            spread over the NUMA nodes. 0: all */
 };
 
 /** Look at the machine and choose slots; at least one. rq may be NULL. What the calling thread's mask

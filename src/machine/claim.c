@@ -43,6 +43,15 @@ static int claim_core(uint32_t cpu)
     return -1;
 }
 
+bool crew_claim_taken(uint32_t cpu)
+{
+    int fd = claim_core(cpu);
+    bool taken = fd < 0 && errno == EADDRINUSE;
+    if (fd >= 0)
+        close(fd);
+    return taken;
+}
+
 crew_status crew_claim_create(const crew_machine *m, const uint32_t *slot, uint32_t n,
                               crew_claim **out, uint32_t *n_taken, struct crew_error *err)
 {

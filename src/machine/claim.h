@@ -4,6 +4,7 @@
 #define CREW_MACHINE_CLAIM_H
 
 #include <crew/machine.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct crew_claim crew_claim;
@@ -22,6 +23,8 @@ typedef struct crew_claim crew_claim;
 CREW_CHECKED crew_status crew_claim_create(const crew_machine *m, const uint32_t *slot,
                                            uint32_t n, crew_claim **out, uint32_t *n_taken,
                                            struct crew_error *err);
+/* Does a trainer hold this core, named by its lowest CPU, now? */
+bool crew_claim_taken(uint32_t cpu);
 void crew_claim_destroy(crew_claim *c);
 
 #endif

@@ -1,6 +1,7 @@
 /* Which PUs become slots: the request narrows the table of PUs to candidates, cores are reduced
  * to one candidate each, a limit keeps the best, and what is left is sorted for locality. */
 #include "base/mem.h"
+#include "machine/claim.h"
 #include "machine/topology.h"
 #include <ctype.h>
 #include <errno.h>
@@ -8,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+enum { TAKEN = 1 << 16 }; /* more than any core has threads */
 
 struct candidate {
     const struct crew_pu *pu;
@@ -62,6 +65,14 @@ static uint32_t take_cores(struct candidate *c, uint32_t n, bool smt)
  * core is less than a slow core of one's own), fast kinds before slow ones, and equals are
  * dealt out over the NUMA nodes like cards, because each node brings memory bandwidth of its
  * own. */
+/* A core that another trainer holds comes after all others, as if it were a last sibling. */
+static void put_taken_last(const crew_machine *m, struct candidate *c, uint32_t n)
+{
+    for (uint32_t i = 0; i < n && m->info.this_system; i++)
+        if (crew_claim_taken(m->core_cpu[c[i].pu->core]))
+            c[i].sibling += TAKEN;
+}
+
 static void rank(struct candidate *c, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
@@ -270,6 +281,8 @@ crew_status crew_slots_choose(crew_machine *m, const struct crew_machine_request
         if (wanted[i])
             c[n++] = (struct candidate){.pu = &m->pu[i], .slowness = slowness(m, &m->pu[i])};
     n = take_cores(c, n, rq->smt || exact);
+    if (rq->at_most && rq->at_most < n)
+        put_taken_last(m, c, n);
     rank(c, n);
     if (rq->at_most && rq->at_most < n)
         n = rq->at_most;
