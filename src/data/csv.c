@@ -2,8 +2,8 @@
  * values, scikit-learn's line of counts and class names. */
 #include "base/error.h"
 #include "base/mem.h"
+#include "data/fields.h"
 #include "data/number.h"
-#include "data/record.h"
 #include "data/table.h"
 #include <math.h>
 #include <string.h>
@@ -14,8 +14,8 @@ enum { NO_COLUMN = CREW_MAX_FEATURES + 1 };
 /* Reading one file. */
 struct csv {
     struct crew_text text;
-    struct crew_record head; /* first record: a header, counts, or the first row */
-    struct crew_record row;  /* the one at hand */
+    struct crew_fields head; /* first record: a header, counts, or the first row */
+    struct crew_fields row;  /* the one at hand */
     bool has_header;
     uint64_t promised;     /* rows by the line of counts, or 0 */
     size_t columns, label; /* label: column from 0, or NO_COLUMN */
@@ -141,10 +141,10 @@ static crew_status take_class_names(struct csv *c, struct crew_error *err)
 /* Read two records, decide what they are, make room for the rows. */
 static crew_status find_layout(struct csv *c, size_t size, struct crew_error *err)
 {
-    TRY(crew_record_next(&c->text, &c->head, err));
+    TRY(crew_fields_next(&c->text, &c->head, err));
     if (c->head.n == 0)
         return crew_fail(err, CREW_EFORMAT, "%s has no rows", c->text.path);
-    TRY(crew_record_next(&c->text, &c->row, err));
+    TRY(crew_fields_next(&c->text, &c->row, err));
     c->columns = c->head.n;
     if (is_counts(c, &c->promised)) {
         c->columns = c->row.n;
@@ -173,7 +173,7 @@ static crew_status find_layout(struct csv *c, size_t size, struct crew_error *er
                             c->label != NO_COLUMN, c->how->max_bytes, err);
 }
 
-static crew_status bad_field(const struct csv *c, const struct crew_record *r, size_t column,
+static crew_status bad_field(const struct csv *c, const struct crew_fields *r, size_t column,
                              const char *what, struct crew_error *err)
 {
     char value[48], name[48] = "";
@@ -185,7 +185,7 @@ static crew_status bad_field(const struct csv *c, const struct crew_record *r, s
                      name, *name ? ")" : "", crew_shown(f->p, f->end, value), what);
 }
 
-static crew_status take_label(struct csv *c, const struct crew_record *r, uint32_t *label,
+static crew_status take_label(struct csv *c, const struct crew_fields *r, uint32_t *label,
                               struct crew_error *err)
 {
     struct crew_field f = r->field[c->label];
@@ -208,7 +208,7 @@ static crew_status take_label(struct csv *c, const struct crew_record *r, uint32
     return status == CREW_OK ? status : crew_table_names_full(c->text.path, status, err);
 }
 
-static crew_status take_row(struct csv *c, const struct crew_record *r, struct crew_error *err)
+static crew_status take_row(struct csv *c, const struct crew_fields *r, struct crew_error *err)
 {
     struct crew_table *t = c->out;
     float *x = t->x + t->rows * t->features;
@@ -248,7 +248,7 @@ static crew_status take_rows(struct csv *c, struct crew_error *err)
             return crew_fail(err, CREW_EFORMAT, "%s has more rows than bytes allow",
                              c->text.path);
         TRY(take_row(c, &c->row, err));
-        TRY(crew_record_next(&c->text, &c->row, err));
+        TRY(crew_fields_next(&c->text, &c->row, err));
     }
     if (c->promised && c->promised != c->out->rows)
         return crew_fail(err, CREW_EFORMAT, "%s has %zu rows, its first line promises %llu",
@@ -265,15 +265,15 @@ static crew_status read_csv(struct crew_source *in, const struct crew_read_how *
     struct csv c = {.text = {.path = in->path,
                              .at = start,
                              .end = in->data + in->size,
-                             .delimiter = crew_record_delimiter(start, in->data + in->size)},
+                             .delimiter = crew_fields_delimiter(start, in->data + in->size)},
                     .how = how,
                     .out = out};
     out->unit = "line";
     crew_status status = find_layout(&c, in->size, err);
     if (status == CREW_OK)
         status = take_rows(&c, err);
-    crew_record_free(&c.head);
-    crew_record_free(&c.row);
+    crew_fields_free(&c.head);
+    crew_fields_free(&c.row);
     return status;
 }
 

@@ -1,4 +1,4 @@
-#include "data/record.h"
+#include "data/fields.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "data/table.h"
@@ -49,7 +49,7 @@ static void unquoted(struct crew_text *t, char *p, struct crew_field *f)
         f->end--;
 }
 
-static crew_status grow(struct crew_record *r, const struct crew_text *t,
+static crew_status grow(struct crew_fields *r, const struct crew_text *t,
                         struct crew_error *err)
 {
     if (r->n > CREW_MAX_FEATURES)
@@ -68,7 +68,7 @@ static crew_status grow(struct crew_record *r, const struct crew_text *t,
     return CREW_OK;
 }
 
-crew_status crew_record_next(struct crew_text *t, struct crew_record *r, struct crew_error *err)
+crew_status crew_fields_next(struct crew_text *t, struct crew_fields *r, struct crew_error *err)
 {
     r->n = 0;
     while (t->at < t->end) {
@@ -100,7 +100,7 @@ crew_status crew_record_next(struct crew_text *t, struct crew_record *r, struct 
     return CREW_OK;
 }
 
-char crew_record_delimiter(const char *p, const char *end)
+char crew_fields_delimiter(const char *p, const char *end)
 {
     static const char candidates[] = {',', ';', '\t'};
     size_t count[sizeof candidates] = {0}, best = 0;
@@ -117,8 +117,8 @@ char crew_record_delimiter(const char *p, const char *end)
     return candidates[best];
 }
 
-void crew_record_free(struct crew_record *r)
+void crew_fields_free(struct crew_fields *r)
 {
     crew_free(r->field);
-    *r = (struct crew_record){0};
+    *r = (struct crew_fields){0};
 }
