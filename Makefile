@@ -17,8 +17,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wcast-qual -Wwrite-strin
         -Wstrict-prototypes -Wmissing-prototypes -Wdouble-promotion -Werror
 PKGS := openblas hwloc jansson zlib
 pkg   = $(shell pkg-config $(1) $(2))
-STD  := -std=c11 -ffp-contract=off -pthread -D_GNU_SOURCE -Iinclude -Isrc -DCREW_VERSION='"$(VERSION)"' \
-        -DCREW_DATADIR='"$(PREFIX)/share/crew/datasets"'
+STD  := -std=c11 -ffp-contract=off -pthread -D_GNU_SOURCE -Iinclude -Isrc -DCREW_VERSION='"$(VERSION)"'
 ALL_CFLAGS = $(STD) -fPIC -fvisibility=hidden $(WARN) $(CFLAGS.$(MODE)) $(CFLAGS) $(call pkg,--cflags,$(PKGS))
 LIBS       = $(call pkg,--libs,$(PKGS)) -lm -pthread
 LINK       = $(CC) $(ALL_CFLAGS) $(LDFLAGS)
@@ -52,6 +51,14 @@ testdeps:
 $O/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+# The one object that knows where data sets are installed: made again when PREFIX changes.
+$O/src/data/catalog.o: CFLAGS += -DCREW_DATADIR='"$(PREFIX)/share/crew/datasets"'
+$O/src/data/catalog.o: $O/prefix
+$O/prefix: FORCE
+	@mkdir -p $O
+	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
+FORCE:
 
 $O/libcrew.a: $(LIB)
 	@rm -f $@
@@ -93,7 +100,7 @@ install: all
 	install -m 755 $O/libcrew.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/
 	ln -sf libcrew.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libcrew.so
 	install -m 644 include/crew/*.h $(DESTDIR)$(PREFIX)/include/crew/
-	install -m 644 datasets/*.gz datasets/README.md $(DESTDIR)$(PREFIX)/share/crew/datasets/
+	install -m 644 datasets/*.gz datasets/*.csv datasets/README.md $(DESTDIR)$(PREFIX)/share/crew/datasets/
 	install -m 755 datasets/fetch.sh $(DESTDIR)$(PREFIX)/share/crew/datasets/
 	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/crew/
 	$O/crew help --man >$(DESTDIR)$(PREFIX)/share/man/man1/crew.1
@@ -102,6 +109,7 @@ install: all
 	  'Description: train models on cores that are not equal' 'Cflags: -I$${prefix}/include' \
 	  'Libs: -L$${prefix}/lib -lcrew' 'Requires.private: $(PKGS)' 'Libs.private: -lm -pthread' \
 	  >$(DESTDIR)$(PREFIX)/lib/pkgconfig/crew.pc
+	[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
 clean:
 	rm -rf build

@@ -52,6 +52,10 @@ accuracy() {
 awk -v fresh="$(accuracy)" -v after="$(accuracy --init "$tmp/model")" \
     'BEGIN {exit !(fresh < 0.8 && after > 0.9)}' || miss "--init does not start from the weights"
 expect 2 "was trained with scale unit" train -q --init "$tmp/model" --scale standard
+expect 2 "needs --scale standard" train -q --missing mean --save "$tmp/mean"
+expect 0 "only 6 steps in all" train --epochs 1
+expect 0 "the model is in $tmp/told" train --epochs 1 --save "$tmp/told"
+expect 2 "did you mean '--help'" train --hlep
 expect 2 "is named for two outputs" train -q --log "$tmp/both" --save "$tmp/both"
 [ ! -e "$tmp/both" ] || miss "a refused run wrote its output"
 "$CREW" train -q --epochs 1 --log /dev/stdout 2>"$tmp/err" </dev/null | cat >"$tmp/out"

@@ -17,6 +17,9 @@ static void *field(void *base, const struct crew_option *o)
 static crew_status out_of_range(const struct crew_option *o, const char *value,
                                 struct crew_error *err)
 {
+    if (o->max >= 0x1p53) /* no limit but that of the type */
+        return crew_fail(err, CREW_EINVAL, "%s is %s, must be at least %.15g", o->name, value,
+                         o->min);
     return crew_fail(err, CREW_EINVAL, "%s is %s, must be %.15g..%.15g", o->name, value, o->min,
                      o->max);
 }

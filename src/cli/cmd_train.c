@@ -130,6 +130,11 @@ static crew_status check_distinct(const struct train *t, struct crew_error *err)
         for (size_t j = i + 1; j < 3; j++)
             if (paths[i] && paths[j] && !strcmp(paths[i], paths[j]))
                 return refuse(err, "%s is named for two outputs", paths[i]);
+    if (t->own.save && !strcmp(t->data_cfg.missing, "mean") &&
+        strcmp(t->data_cfg.scale, "standard") != 0)
+        return refuse(err,
+                      "--save with --missing mean needs --scale standard: only it keeps the "
+                      "means in the model");
     return CREW_OK;
 }
 
@@ -233,6 +238,8 @@ static crew_status save(struct train *t, struct crew_error *err)
 {
     char other[PATH_MAX];
     crew_status status = crew_trainer_save(t->trainer, t->own.save, t->own.force, err);
+    if (status == CREW_OK && !t->own.quiet)
+        fprintf(stderr, "the model is in %s\n", t->own.save);
     if (status != CREW_EOUTPUT)
         return status;
     struct crew_error ignored;

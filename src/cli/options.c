@@ -91,18 +91,19 @@ static void flatten(const struct parser *p, struct flat *f)
  * the one before optind, a letter is in optopt. */
 static int bad_option(const struct parser *p, const struct flat *f, const char *typed)
 {
-    const char *names[MAX_OPTIONS], *equals = strchr(typed, '=');
+    const char *names[MAX_OPTIONS + 1], *equals = strchr(typed, '=');
     char name[64];
     if (optopt && optopt != HELP)
         return usage_error(p->command, "unknown option '-%c'", optopt);
     size_t n = equals ? (size_t)(equals - typed) : strlen(typed);
     snprintf(name, sizeof name, "%.*s", (int)(n > 2 ? n - 2 : 0), n > 2 ? typed + 2 : "");
+    names[0] = "help";
     for (size_t i = 0; i < f->n; i++) {
-        names[i] = f->option[i]->name;
-        if (equals && !strcmp(name, names[i]))
+        names[i + 1] = f->option[i]->name;
+        if (equals && !strcmp(name, f->option[i]->name))
             return usage_error(p->command, "option '--%s' takes no value", name);
     }
-    const char *near = crew_option_nearest(name, names, f->n);
+    const char *near = crew_option_nearest(name, names, f->n + 1);
     if (near)
         return usage_error(p->command, "unknown option '--%s'; did you mean '--%s'?", name,
                            near);

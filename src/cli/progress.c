@@ -69,36 +69,38 @@ static void draw(struct progress *p)
     fflush(p->to);
 }
 
-/* On a terminal ten times a second; elsewhere at each tenth of the epochs, and every two
- * seconds. */
-static bool due(const struct progress *p, const struct crew_record *r, double since)
+static void update(struct progress *p, uint64_t epoch, uint64_t round, double epochs_done,
+                   double elapsed_s)
 {
-    bool ends = r->epoch_rows == p->rows;
-    if (p->terminal)
-        return since >= REDRAW_S;
-    return since >= PLAIN_S ||
-           (ends && p->epochs && r->epoch * 10 / p->epochs > (r->epoch - 1) * 10 / p->epochs);
+    double since = elapsed_s - p->last_s;
+    if (round > p->last_round && since > 0)
+        p->rounds_per_s = (double)(round - p->last_round) / since;
+    p->last_s = elapsed_s;
+    p->last_round = round;
+    describe(p, epoch, round, time_left(p, round, epochs_done, elapsed_s));
+    draw(p);
 }
 
+/* On a terminal ten times a second, elsewhere every two seconds. */
 void progress_round(struct progress *p, const struct crew_record *r)
 {
     if (!p->to)
         return;
     p->loss = isfinite(p->loss) ? p->loss + 0.1 * (r->loss - p->loss) : r->loss;
-    double since = r->elapsed_s - p->last_s;
-    if (!due(p, r, since) && !(p->epochs && r->epoch == p->epochs && r->epoch_rows == p->rows))
-        return;
-    double epochs_done = (double)(r->epoch - 1) + (double)r->epoch_rows / (double)p->rows;
-    p->rounds_per_s = since > 0 ? (double)(r->round - p->last_round) / since : 0;
-    p->last_s = r->elapsed_s;
-    p->last_round = r->round;
-    describe(p, r->epoch, r->round, time_left(p, r->round, epochs_done, r->elapsed_s));
-    draw(p);
+    if (r->elapsed_s - p->last_s >= (p->terminal ? REDRAW_S : PLAIN_S))
+        update(p, r->epoch, r->round,
+               (double)(r->epoch - 1) + (double)r->epoch_rows / (double)p->rows, r->elapsed_s);
 }
 
+/* The last epoch always, and elsewhere than on a terminal each tenth of them. */
 void progress_epoch(struct progress *p, const struct crew_epoch_record *r)
 {
+    if (!p->to)
+        return;
     p->val_accuracy = r->validation.rows ? r->validation.accuracy : (double)NAN;
+    bool tenth = p->epochs && r->epoch * 10 / p->epochs > (r->epoch - 1) * 10 / p->epochs;
+    if (r->epoch == p->epochs || (tenth && !p->terminal))
+        update(p, r->epoch, r->round, (double)r->epoch, r->elapsed_s);
 }
 
 void progress_end(struct progress *p)

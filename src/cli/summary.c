@@ -44,7 +44,7 @@ void print_summary(FILE *to, const crew_trainer *t, const struct crew_summary *s
             : s->timed_out ? ", time limit reached"
                            : "");
     if (isfinite(s->train_loss))
-        fprintf(to, "train loss      %.4f\n", s->train_loss);
+        fprintf(to, "train loss      %.4f (mean of the last epoch)\n", s->train_loss);
     if (s->best_epoch)
         fprintf(to, "best validation %.4f (epoch %llu)\n", s->best_accuracy,
                 (unsigned long long)s->best_epoch);

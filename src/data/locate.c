@@ -220,10 +220,13 @@ crew_status crew_locate(const char *data, struct crew_located *out, struct crew_
         out->entry = e;
         status = take_path(out, path, err);
     } else if (e) {
-        status = crew_fail(err, CREW_EINPUT,
-                           "the data set %s is not here: run datasets/fetch.sh %s, or set "
-                           "CREW_DATASETS to the folder that has it",
-                           data, data);
+        status =
+            crew_fail(err, CREW_EINPUT,
+                      e->bundled ? "the data set %s is not here: set CREW_DATASETS to the "
+                                   "folder datasets of crew's sources"
+                                 : "the data set %s is not here: run datasets/fetch.sh %s, or "
+                                   "set CREW_DATASETS to the folder that has it",
+                      data, data);
     } else if (strcmp(data, "-") != 0 && access(data, F_OK) != 0 && !strpbrk(data, "/.")) {
         status = unknown_name(data, err);
     } else {

@@ -27,6 +27,7 @@ void crew_trainer_add_note(crew_trainer *t, const char *fmt, ...)
 }
 
 static const double MOMENTUM = 0.9; /* the table's default */
+enum { FEW_STEPS = 100 };
 enum { EPOCHS = 30 }; /* when neither epochs nor rounds nor a time limit is given */
 
 /* ---- What was asked for ---- */
@@ -347,6 +348,14 @@ static crew_status build(crew_trainer *t, const struct crew_config *cfg,
     TRY(take_memory(t, err));
     t->net->ops->init(t->net->model, t->cfg.seed, t->params);
     TRY(make_optimizer(t, err));
+    uint64_t steps =
+        t->cfg.epochs * crew_sampler_rounds_per_epoch(t->sampler, t->cfg.batch_tasks);
+    if (!t->cfg.rounds && !(t->cfg.time_limit_s > 0) && steps < FEW_STEPS)
+        crew_trainer_add_note(
+            t,
+            "only %llu steps in all: more epochs, or fewer rows a round (batch-tasks x "
+            "task-rows), learn more",
+            (unsigned long long)steps);
     TRY(make_loop(t, err));
     crew_test_fusion(t);
     if (!t->fuse)
