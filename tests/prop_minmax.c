@@ -1,7 +1,7 @@
 /* Laws of the min-max split. SEED=7 make prop_minmax draws other instances. */
 #include "base/mem.h"
 #include "base/rng.h"
-#include <crew/policy.h>
+#include "policy/minmax.h"
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
@@ -301,6 +301,32 @@ static void linear_means_of_the_paper_split_as_published(void **state)
     }
 }
 
+/* Costs that wander, and now and then jump: whatever bound was kept, the split is the same. */
+static void splitting_again_gives_the_same_split(void **state)
+{
+    (void)state;
+    for (uint32_t instance = 0; instance < 60; instance++) {
+        uint32_t n = 1 + below(400), kind = instance % 4;
+        uint64_t tasks = 1 + below(2 * n);
+        struct split fresh = split_new(n), again = split_new(n);
+        struct crew_minmax_bound bound = {instance % 3 ? 0 : pow(10, 20 * unit() - 10),
+                                          unit() - 0.5};
+        draw_costs(fresh.cost, n, kind);
+        for (uint32_t round = 0; round < 40; round++) {
+            crew_minmax_split(fresh.cost, n, tasks, fresh.scratch, fresh.quota);
+            crew_minmax_split_again(fresh.cost, n, tasks, &bound, again.scratch, again.quota);
+            if (memcmp(fresh.quota, again.quota, n * sizeof *fresh.quota) != 0)
+                fail_msg("n %" PRIu32 ", B %" PRIu64 ", kind %" PRIu32 ", round %" PRIu32
+                         ": another split",
+                         n, tasks, kind, round);
+            for (uint32_t i = 0; i < n; i++)
+                fresh.cost[i] *= kind == 0 ? 1 : round % 10 ? 0.99 + 0.02 * unit() : 8 * unit();
+        }
+        split_free(&fresh);
+        split_free(&again);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +339,7 @@ int main(void)
         cmocka_unit_test(costs_at_the_ends_of_the_range_of_double_are_legal),
         cmocka_unit_test(square_root_means_of_the_paper_split_as_published),
         cmocka_unit_test(linear_means_of_the_paper_split_as_published),
+        cmocka_unit_test(splitting_again_gives_the_same_split),
     };
     if (getenv("SEED"))
         seed = strtoull(getenv("SEED"), NULL, 10);

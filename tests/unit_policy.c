@@ -23,17 +23,24 @@ struct subject {
 
 static const double means[MOST] = {1, 2.5, 4, 8};
 
-static struct subject open_policy(const char *spec, uint32_t n)
+static struct subject open_from(const char *spec, struct crew_policy_config cfg)
 {
-    struct subject s = {.ops = crew_policy_find(spec), .n = n};
+    struct subject s = {.ops = crew_policy_find(spec), .n = cfg.n};
     struct crew_error err = {0};
-    struct crew_policy_config cfg = {sizeof cfg, n, 1, NULL, means};
     const char *colon = strchr(spec, ':');
+    cfg.struct_size = sizeof cfg;
+    cfg.seed = 1;
     cfg.settings = colon ? colon + 1 : NULL;
     assert_non_null(s.ops);
     if (s.ops->create(&cfg, &s.self, &err) != CREW_OK)
         fail_msg("%s: %s", spec, err.text);
     return s;
+}
+
+static struct subject open_policy(const char *spec, uint32_t n)
+{
+    bool knows = !strncmp(spec, "fixed", 5);
+    return open_from(spec, (struct crew_policy_config){.n = n, .mean_s = knows ? means : NULL});
 }
 
 static void refuse(const char *spec, const struct crew_policy_config *cfg, const char *text)
@@ -155,7 +162,11 @@ static void settings_that_make_no_sense_are_refused(void **state)
          "policy ata-empirical has no setting 'wdth'; did you mean 'width'?"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct crew_policy_config cfg = {sizeof cfg, 2, 1, cases[i].settings, means};
+        struct crew_policy_config cfg = {.struct_size = sizeof cfg,
+                                         .n = 2,
+                                         .seed = 1,
+                                         .settings = cases[i].settings,
+                                         .mean_s = means};
         refuse(cases[i].name, &cfg, cases[i].text);
     }
 }
@@ -164,7 +175,7 @@ static void fixed_wants_a_positive_mean_of_every_worker(void **state)
 {
     (void)state;
     const double zero[] = {1, 0}, infinite[] = {HUGE_VAL, 1};
-    struct crew_policy_config cfg = {sizeof cfg, 2, 1, NULL, NULL};
+    struct crew_policy_config cfg = {.struct_size = sizeof cfg, .n = 2, .seed = 1};
     refuse("fixed", &cfg, "policy fixed needs the mean seconds per task (--times)");
     cfg.mean_s = zero;
     refuse("fixed", &cfg, "policy fixed: the mean seconds of worker 1 are 0, must be above 0");
@@ -266,6 +277,38 @@ static void ata_without_alpha_takes_twice_the_largest_mean_and_says_so(void **st
     }
 }
 
+static void ata_takes_twice_the_largest_known_mean_where_means_are_known(void **state)
+{
+    (void)state;
+    /* alpha = 5, as above, from the first round on. */
+    const double known[] = {1000, 1000, 1000, 2500};
+    struct subject s = open_from("ata", (struct crew_policy_config){.n = 2, .mean_s = means});
+    assert_int_equal(s.ops->load(s.self, known, 4), CREW_OK);
+    expect(&s, 2, 5, 4, 1);
+    assert_null(s.ops->remark(s.self));
+    s.ops->destroy(s.self);
+}
+
+static void a_policy_that_learns_starts_from_what_was_measured_before(void **state)
+{
+    (void)state;
+    static const double tasks[] = {1000, 1000}, mean_s[] = {1, 2.5},
+                        state_of[] = {1000, 1000, 1000, 2500};
+    const struct crew_policy_config prior = {
+        .n = 2, .prior_tasks = tasks, .prior_mean_s = mean_s};
+    struct subject s = open_from("ata-empirical", prior),
+                   none = open_policy("ata-empirical", 2);
+    double saved[4];
+    assert_int_equal(s.ops->save(s.self, saved, 4), 4);
+    assert_memory_equal(saved, state_of, sizeof saved);
+    plan(&s, 1, 5, NULL);
+    assert_false(s.ops->exploring(s.self));
+    plan(&none, 1, 5, NULL);
+    assert_true(none.ops->exploring(none.self));
+    s.ops->destroy(s.self);
+    none.ops->destroy(none.self);
+}
+
 /* A worker leaves score 0 at K = L / x^2, x = (sqrt(1 + 2 / eta) - 1) / 2. Worker 1 is never
  * known; as long as worker 0 is not either they share the round. */
 static void ata_empirical_leaves_score_0_at_the_published_counts(void **state)
@@ -354,6 +397,8 @@ int main(void)
         cmocka_unit_test(ata_empirical_follows_the_formula),
         cmocka_unit_test(ata_follows_the_formula),
         cmocka_unit_test(ata_without_alpha_takes_twice_the_largest_mean_and_says_so),
+        cmocka_unit_test(ata_takes_twice_the_largest_known_mean_where_means_are_known),
+        cmocka_unit_test(a_policy_that_learns_starts_from_what_was_measured_before),
         cmocka_unit_test(ata_empirical_leaves_score_0_at_the_published_counts),
         cmocka_unit_test(timings_that_tell_nothing_are_ignored_and_short_tasks_count_in_part),
         cmocka_unit_test(state_that_is_none_is_refused_and_changes_nothing),

@@ -56,6 +56,9 @@ struct crew_policy_config {
     uint64_t seed;        /**< for random remainders */
     const char *settings; /**< what follows the colon in NAME:SETTINGS, or NULL */
     const double *mean_s; /**< [n] known mean seconds per task, each > 0, or NULL */
+    /** [n] what was measured before, to start from: so many full tasks, >= 0, of that mean, > 0 where
+     *  there were any. Both or none; NULL: nothing is known. */
+    const double *prior_tasks, *prior_mean_s;
 };
 
 /** A policy as a table of functions. One object is used by one thread at a time. plan() and
@@ -80,6 +83,8 @@ struct crew_policy_ops {
      *  one; NULL or "" otherwise. Owned by self, valid until its next call. */
     const char *(*remark)(const void *self);
     void (*destroy)(void *self); /**< NULL is fine */
+    /** Was the last plan made to learn, at the price of a longer round? NULL: never. */
+    bool (*exploring)(const void *self);
 };
 
 /** The policy called `name` (up to a colon or the end), or NULL. Any thread. */

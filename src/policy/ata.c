@@ -22,7 +22,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Two workers at a time. */
+typedef double pair __attribute__((vector_size(16), may_alias));
+typedef int64_t pair_of_bits __attribute__((vector_size(16)));
+
 enum { REMARK = 96 };
+static const double UNKNOWN = 1e120; /* its square is finite, and no score is above 0 */
 
 struct settings {
     double alpha, eta, width; /* alpha 0: not given; eta 0: this is ata, not ata-empirical */
@@ -32,10 +37,14 @@ struct ata {
     struct crew_share share;
     uint64_t seed;
     struct settings set;
+    double known;    /* alpha by the known means; 0: none are known */
     double alpha;    /* of the last plan; 0 before anything is known */
+    bool exploring;  /* the last plan: somebody's score was 0 */
     double *tasks;   /* [n] K_i, in full tasks */
     double *seconds; /* [n] T_i */
-    double *score;   /* [n] s_i of the last plan */
+    double *mean;    /* [even n] T_i / K_i; 0 where K_i is 0 */
+    double *root;    /* [even n] 1 / sqrt(K_i); UNKNOWN where K_i is 0 */
+    double *score;   /* [even n] s_i of the last plan */
     char *remark;    /* [REMARK] */
 };
 
@@ -52,7 +61,8 @@ struct ata {
 static const struct crew_option ata_settings[] = {
     REAL_SETTING(
         alpha, .argument = "SECONDS",
-        .help = "how far times stray from their mean; default twice the largest mean seen"),
+        .help = "how far times stray from their mean; default twice the largest mean known, or "
+                "seen"),
     WIDTH_SETTING,
     {.type = CREW_OPTION_END},
 };
@@ -72,9 +82,33 @@ static void destroy(void *self)
     crew_share_close(&a->share);
     crew_free(a->tasks);
     crew_free(a->seconds);
+    crew_free(a->mean);
+    crew_free(a->root);
     crew_free(a->score);
     crew_free(a->remark);
     crew_free(a);
+}
+
+/* What plan() needs of K_i and T_i: so it divides nothing. */
+static void refresh(struct ata *a, uint32_t i)
+{
+    bool seen = a->tasks[i] > 0;
+    a->mean[i] = seen ? a->seconds[i] / a->tasks[i] : 0;
+    a->root[i] = seen ? 1 / sqrt(a->tasks[i]) : UNKNOWN;
+}
+
+static void start_from(struct ata *a, const struct crew_policy_config *cfg)
+{
+    a->mean[crew_round_up(cfg->n, 2) - 1] = 1; /* beside an odd n: a score above 0 */
+    for (uint32_t i = 0; i < cfg->n; i++) {
+        if (cfg->prior_tasks && cfg->prior_tasks[i] > 0) {
+            a->tasks[i] = cfg->prior_tasks[i];
+            a->seconds[i] = cfg->prior_tasks[i] * cfg->prior_mean_s[i];
+        }
+        refresh(a, i);
+        if (cfg->mean_s)
+            a->known = fmax(a->known, 2 * cfg->mean_s[i]);
+    }
 }
 
 static crew_status create(const struct crew_policy_config *cfg, void **self,
@@ -90,17 +124,21 @@ static crew_status create(const struct crew_policy_config *cfg, void **self,
         return crew_fail(err, CREW_ENOMEM, "not enough memory for %s", what);
     a->seed = cfg->seed;
     a->set = set;
+    size_t even = crew_round_up(cfg->n, 2);
     crew_status status = crew_share_open(&a->share, cfg->n, err);
     if (status != CREW_OK)
         goto fail;
     a->tasks = crew_zalloc(cfg->n * sizeof *a->tasks);
     a->seconds = crew_zalloc(cfg->n * sizeof *a->seconds);
-    a->score = crew_zalloc(cfg->n * sizeof *a->score);
+    a->mean = crew_zalloc(even * sizeof *a->mean);
+    a->root = crew_zalloc(even * sizeof *a->root);
+    a->score = crew_zalloc(even * sizeof *a->score);
     a->remark = crew_zalloc(REMARK);
-    if (!a->tasks || !a->seconds || !a->score || !a->remark) {
+    if (!a->tasks || !a->seconds || !a->mean || !a->root || !a->score || !a->remark) {
         status = crew_fail(err, CREW_ENOMEM, "not enough memory for %u workers", cfg->n);
         goto fail;
     }
+    start_from(a, cfg);
     *self = a;
     return CREW_OK;
 fail:
@@ -120,41 +158,74 @@ static crew_status create_empirical(const struct crew_policy_config *cfg, void *
     return create(cfg, self, err, empirical_settings, "policy ata-empirical");
 }
 
-/* alpha as given, else twice the largest mean: the paper's own choice, there from true means.
- */
+/* alpha as given, else twice the largest mean, known or seen: the paper's own choice, there
+ * from true means. */
 static double alpha_now(const struct ata *a)
 {
+    double largest = 0;
     if (a->set.alpha > 0)
         return a->set.alpha;
-    double largest = 0;
+    if (a->known > 0)
+        return a->known;
     for (uint32_t i = 0; i < a->share.n; i++)
-        if (a->seconds[i] > largest * a->tasks[i])
-            largest = a->seconds[i] / a->tasks[i];
+        largest = a->mean[i] > largest ? a->mean[i] : largest;
     return 2 * largest;
+}
+
+/* All scores, at most 0 where too little is known; returns whether there is none such. */
+static bool score(const double *mean_of, const double *root_of, uint32_t n, double once,
+                  double twice, bool relative, double *out)
+{
+    const pair *mean = (const pair *)mean_of, *root = (const pair *)root_of;
+    pair *s = (pair *)out;
+    const pair one = {1, 1};
+    pair_of_bits known = {-1, -1};
+    for (uint32_t i = 0; i < (n + 1) / 2; i++) {
+        pair width = once * root[i] + twice * (root[i] * root[i]);
+        s[i] = mean[i] - (relative ? mean[i] : one) * width;
+        known &= s[i] > 0;
+    }
+    return known[0] & known[1];
+}
+
+/* Of the first m in who those whose score is not above 0 come to the front. Returns how many;
+ * if there is none, who stays as it is. */
+static uint32_t pick_unknown(const double *s, uint32_t m, uint32_t *who)
+{
+    uint32_t unknown = 0, first = m ? who[0] : 0;
+    for (uint32_t j = 0; j < m; j++) {
+        uint32_t i = who[j]; /* in place: unknown <= j */
+        who[unknown] = i;
+        unknown += !(s[i] > 0);
+    }
+    if (m && !unknown)
+        who[0] = first;
+    return unknown;
 }
 
 static void plan(void *self, const struct crew_plan_request *rq, struct crew_plan *out)
 {
     struct ata *a = self;
-    uint32_t m = crew_share_available(&a->share, rq), *who = a->share.who, unknown = 0;
     double k = (double)rq->round, L = log(2 * k * k), eta = a->set.eta;
     if (eta == 0)
         a->alpha = alpha_now(a);
-    for (uint32_t j = 0; j < m; j++) {
-        uint32_t i = who[j];
-        a->score[i] = 0;
-        if (a->tasks[i] > 0) {
-            double mean = a->seconds[i] / a->tasks[i], few = L / a->tasks[i];
-            double stray = eta > 0 ? eta * mean : a->alpha;
-            a->score[i] = mean - a->set.width * stray * (sqrt(few) + few);
-        }
-        if (!(a->score[i] > 0))
-            who[unknown++] = i; /* in place: unknown <= j. If none is, who stays as it is */
+    double wide = a->set.width * (eta > 0 ? eta : a->alpha);
+    uint32_t n = a->share.n, unknown = 0, m = n;
+    bool known = score(a->mean, a->root, n, wide * sqrt(L), wide * L, eta > 0, a->score);
+    if (rq->available || !known) {
+        m = crew_share_available(&a->share, rq);
+        unknown = pick_unknown(a->score, m, a->share.who);
     }
+    a->exploring = unknown > 0;
     if (unknown)
         crew_share_evenly(&a->share, unknown, rq, a->seed, out->quota);
     else
         crew_share_by_mean(&a->share, m, rq, a->score, out->quota);
+}
+
+static bool exploring(const void *self)
+{
+    return ((const struct ata *)self)->exploring;
 }
 
 /* A short last task counts as the part of a full task that it is: means stay seconds per full
@@ -165,10 +236,13 @@ static void observe(void *self, const struct crew_timing *t, size_t n_timings)
 {
     struct ata *a = self;
     for (size_t j = 0; j < n_timings; j++) {
-        if (!t[j].kept || t[j].flags & (CREW_WARM_UP | CREW_SUSPENDED))
-            continue;
-        a->tasks[t[j].worker] += t[j].work;
-        a->seconds[t[j].worker] += t[j].seconds;
+        uint32_t i = t[j].worker;
+        if (t[j].kept && !(t[j].flags & (CREW_WARM_UP | CREW_SUSPENDED))) {
+            a->tasks[i] += t[j].work;
+            a->seconds[i] += t[j].seconds;
+        }
+        if (j + 1 == n_timings || t[j + 1].worker != i)
+            refresh(a, i);
     }
 }
 
@@ -194,13 +268,15 @@ static crew_status load(void *self, const double *in, size_t n_numbers)
             return CREW_EFORMAT;
     memcpy(a->tasks, in, n * sizeof *in);
     memcpy(a->seconds, in + n, n * sizeof *in);
+    for (uint32_t i = 0; i < n; i++)
+        refresh(a, i);
     return CREW_OK;
 }
 
 static const char *remark(const void *self)
 {
     const struct ata *a = self;
-    if (a->set.alpha > 0 || a->alpha == 0)
+    if (a->set.alpha > 0 || a->known > 0 || a->alpha == 0)
         return NULL;
     snprintf(a->remark, REMARK, "alpha is %.3g s, twice the largest mean seen", a->alpha);
     return a->remark;
@@ -218,6 +294,7 @@ const struct crew_policy_ops crew_policy_ata = {
     .load = load,
     .remark = remark,
     .destroy = destroy,
+    .exploring = exploring,
 };
 
 const struct crew_policy_ops crew_policy_ata_empirical = {
@@ -231,4 +308,5 @@ const struct crew_policy_ops crew_policy_ata_empirical = {
     .save = save,
     .load = load,
     .destroy = destroy,
+    .exploring = exploring,
 };

@@ -12,16 +12,18 @@
  * rate = sum_i 1 / cost[i]. So t* lies between B / rate and (B + n) / rate, with fewer than 2n
  * items: that is why no time below depends on B. To bracket t* so and select is the idea of
  * Cheng and Eppstein, ISAAC 2014, and of Reitzig and Wild, Math. Prog. 2023; the buckets are
- * ours.
+ * ours. A worker whose cost is above such a bound gets nothing: with fewer tasks than workers
+ * most of them drop out first.
  *
  * Values are compared as the doubles k * cost[i], and so compared the split is exact to the
  * last bit while B <= EXACT. Beyond, a double no longer tells k from k + 1, and the split is
  * the best one up to rounding; it still gives every task. */
-#include <crew/policy.h>
+#include "policy/minmax.h"
 #include <math.h>
 #include <string.h>
 
 enum { SMALL = 32 };                             /* workers up to which steps beat selection */
+enum { STRIDE = 8 };                             /* workers that are passed over at once */
 static const uint64_t EXACT = UINT64_C(1) << 52; /* tasks; k and k + 1 are doubles */
 
 /* How many items of one worker have a value <= t, at most `most`. The quotient is off by one at
@@ -35,12 +37,20 @@ static inline uint64_t count(double cost, uint64_t most, double t)
     return k < most && (double)(k + 1) * cost <= t ? k + 1 : k;
 }
 
+/* In four sums: they do not wait for each other. */
 static double rate_of(const double *cost, uint32_t n)
 {
-    double rate = 0;
-    for (uint32_t i = 0; i < n; i++)
-        rate += 1 / cost[i];
-    return rate;
+    double a = 0, b = 0, c = 0, d = 0;
+    uint32_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        a += 1 / cost[i];
+        b += 1 / cost[i + 1];
+        c += 1 / cost[i + 2];
+        d += 1 / cost[i + 3];
+    }
+    for (; i < n; i++)
+        a += 1 / cost[i];
+    return (a + b) + (c + d);
 }
 
 /* The worker whose next item comes first. */
@@ -221,8 +231,8 @@ static void fill(const double *cost, uint32_t n, uint64_t tasks, double t, uint6
     }
 }
 
-void crew_minmax_split(const double *cost, uint32_t n, uint64_t tasks, double *scratch,
-                       uint64_t *quota)
+static void split(const double *cost, uint32_t n, uint64_t tasks, double *scratch,
+                  uint64_t *quota)
 {
     double t = 0;
     if (tasks <= EXACT && n <= SMALL) {
@@ -234,4 +244,136 @@ void crew_minmax_split(const double *cost, uint32_t n, uint64_t tasks, double *s
     if (t == 0)
         t = threshold_by_bisection(cost, n, tasks);
     fill(cost, n, tasks, t, quota);
+}
+
+static bool all_above(const double *cost, double most)
+{
+    double least[2] = {cost[0], cost[1]};
+    for (uint32_t j = 2; j < STRIDE; j += 2) {
+        least[0] = cost[j] < least[0] ? cost[j] : least[0];
+        least[1] = cost[j + 1] < least[1] ? cost[j + 1] : least[1];
+    }
+    return least[0] > most && least[1] > most;
+}
+
+/* Those of the n workers whose cost is at most `most`: their costs, and in who their numbers in
+ * ascending order. May work in place. Returns how many there are. */
+static uint32_t keep_cheap(const double *cost, const uint64_t *number, uint32_t n, double most,
+                           double *kept, uint64_t *who)
+{
+    uint32_t m = 0;
+    for (uint32_t i = 0, end; i < n; i = end) {
+        end = i + STRIDE < n ? i + STRIDE : n;
+        if (end == i + STRIDE && all_above(cost + i, most))
+            continue;
+        for (uint32_t j = i; j < end; j++) {
+            double c = cost[j];
+            kept[m] = c;
+            who[m] = number ? number[j] : j;
+            m += c <= most;
+        }
+    }
+    return m;
+}
+
+/* Workers whose costs stand in kept[0..m), with kept[m..2m) to work in: of those only the
+ * `tasks` cheapest, and who costs the same as the last of them, may get something. */
+static uint32_t keep_cheapest(uint64_t tasks, uint32_t m, double *kept, uint64_t *who)
+{
+    if (m <= tasks)
+        return m;
+    memcpy(kept + m, kept, m * sizeof *kept);
+    return keep_cheap(kept, who, m, select_value(kept + m, m, (size_t)tasks - 1), kept, who);
+}
+
+/* The workers that may get something, tasks < n: the `tasks` cheapest, and fewer where some are
+ * so fast that the rest goes without: t* of any part of them is at most (B + m) / rate of the
+ * part. 0: there is nothing to gain. */
+static uint32_t drop_dear(const double *cost, uint32_t n, uint64_t tasks, double *kept,
+                          uint64_t *who)
+{
+    double slack = 1 + n * 0x1p-52;
+    uint32_t m =
+        keep_cheap(cost, NULL, n, (double)(tasks + n) / rate_of(cost, n) * slack, kept, who);
+    for (uint32_t before = n; m < before - before / 4 && m > tasks;) {
+        before = m;
+        m = keep_cheap(kept, who, m, (double)(tasks + m) / rate_of(kept, m) * slack, kept, who);
+    }
+    if (m <= n / 2)
+        return keep_cheapest(tasks, m, kept, who);
+    memcpy(kept, cost, n * sizeof *kept);
+    m = keep_cheap(cost, NULL, n, select_value(kept, n, (size_t)tasks - 1), kept, who);
+    return m <= n / 2 ? m : 0;
+}
+
+/* who[0..m) got quota[m..2m): to its places among all n. scratch [2m] */
+static void spread_out(uint64_t *quota, uint32_t n, uint32_t m, double *scratch)
+{
+    memcpy(scratch, quota, 2 * m * sizeof *quota);
+    memset(quota, 0, n * sizeof *quota);
+    for (uint32_t j = 0; j < m; j++) {
+        uint64_t who;
+        memcpy(&who, &scratch[j], sizeof who);
+        memcpy(&quota[who], &scratch[m + j], sizeof *quota);
+    }
+}
+
+/* What is known of a split among a part of the workers. */
+struct part {
+    double last_s;  /* the busiest worker's time */
+    double dearest; /* largest cost in it */
+};
+
+/* The split among the m cheap workers that stand in scratch and quota, spread over all n. */
+static struct part split_cheap(uint32_t n, uint32_t m, uint64_t tasks, double *scratch,
+                               uint64_t *quota)
+{
+    struct part p = {0, 0};
+    double cheapest = scratch[0];
+    for (uint32_t j = 0; j < m; j++) {
+        p.dearest = scratch[j] > p.dearest ? scratch[j] : p.dearest;
+        cheapest = scratch[j] < cheapest ? scratch[j] : cheapest;
+    }
+    if (m == tasks && p.dearest < 2 * cheapest) { /* before anybody's second task */
+        for (uint32_t j = 0; j < m; j++)
+            quota[m + j] = 1;
+        p.last_s = p.dearest;
+    } else {
+        split(scratch, m, tasks, scratch + m, quota + m);
+        for (uint32_t j = 0; j < m; j++)
+            p.last_s = fmax(p.last_s, scratch[j] * (double)quota[m + j]);
+    }
+    spread_out(quota, n, m, scratch);
+    return p;
+}
+
+/* Costs that wander stay near each other, and how near only shows in time: the margin shrinks
+ * while it lets in many more than get something, and grows when it was too narrow. */
+void crew_minmax_split_again(const double *cost, uint32_t n, uint64_t tasks,
+                             struct crew_minmax_bound *bound, double *scratch, uint64_t *quota)
+{
+    struct part p = {0, 0};
+    bool few = tasks < n && n > SMALL;
+    double most = bound->cost * (1 + bound->margin);
+    uint32_t m = few && most > 0 ? keep_cheap(cost, NULL, n, most, scratch, quota) : 0;
+    bound->margin *= m > 2 * tasks ? 0.75 : 1;
+    bool tried = m && m <= n / 2;
+    if (tried)
+        p = split_cheap(n, keep_cheapest(tasks, m, scratch, quota), tasks, scratch, quota);
+    if (!tried || p.last_s > most) { /* dearer ones may have a part in it */
+        bound->margin = fmin(4 * bound->margin + 1e-6, 1);
+        m = few ? drop_dear(cost, n, tasks, scratch, quota) : 0;
+        if (m)
+            p = split_cheap(n, m, tasks, scratch, quota);
+        else
+            split(cost, n, tasks, scratch, quota);
+    }
+    bound->cost = p.dearest;
+}
+
+void crew_minmax_split(const double *cost, uint32_t n, uint64_t tasks, double *scratch,
+                       uint64_t *quota)
+{
+    struct crew_minmax_bound none = {0, 0};
+    crew_minmax_split_again(cost, n, tasks, &none, scratch, quota);
 }

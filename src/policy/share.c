@@ -63,7 +63,7 @@ void crew_share_by_mean(struct crew_share *s, uint32_t m, const struct crew_plan
                         const double *mean_s, uint64_t *quota)
 {
     if (m == s->n) {
-        crew_minmax_split(mean_s, m, rq->tasks, s->scratch, quota);
+        crew_minmax_split_again(mean_s, m, rq->tasks, &s->bound, s->scratch, quota);
         return;
     }
     memset(quota, 0, s->n * sizeof *quota);

@@ -4,13 +4,14 @@
 #ifndef CREW_POLICY_SHARE_H
 #define CREW_POLICY_SHARE_H
 
-#include <crew/policy.h>
+#include "policy/minmax.h"
 
 struct crew_share {
     uint32_t n;      /* workers */
     uint32_t *who;   /* [n] the first m take part; what m is, the calls below say. Ascending */
     double *cost;    /* [n] costs of those who take part */
     double *scratch; /* [n] for crew_minmax_split() */
+    struct crew_minmax_bound bound; /* of crew_minmax_split_again() */
 };
 
 /* *s is zeroed first, so crew_share_close() is legal after a failure. */
