@@ -314,6 +314,7 @@ static void splitting_again_gives_the_same_split(void **state)
         draw_costs(fresh.cost, n, kind);
         for (uint32_t round = 0; round < 40; round++) {
             crew_minmax_split(fresh.cost, n, tasks, fresh.scratch, fresh.quota);
+            memset(again.quota, 0, n * sizeof *again.quota);
             crew_minmax_split_again(fresh.cost, n, tasks, &bound, again.scratch, again.quota);
             if (memcmp(fresh.quota, again.quota, n * sizeof *fresh.quota) != 0)
                 fail_msg("n %" PRIu32 ", B %" PRIu64 ", kind %" PRIu32 ", round %" PRIu32

@@ -23,6 +23,7 @@
 #include <string.h>
 
 enum { SMALL = 32 };                             /* workers up to which steps beat selection */
+enum { GUESSES = 3, NEAR = 2 };                  /* of t; tasks from which steps do the rest */
 enum { STRIDE = 8 };                             /* workers that are passed over at once */
 static const uint64_t EXACT = UINT64_C(1) << 52; /* tasks; k and k + 1 are doubles */
 
@@ -83,15 +84,27 @@ static uint32_t latest_item(const double *cost, uint32_t n, const uint64_t *quot
     return best;
 }
 
-/* Few workers: take all items up to a t that should hold B of them, then give or take back one
- * at a time, at most about n / 2. False, with quota undefined, if rate overflowed and t is no
- * guess at all. */
-static bool split_by_steps(const double *cost, uint32_t n, uint64_t tasks, uint64_t *quota)
+static uint64_t count_all(const double *cost, uint32_t n, uint64_t tasks, double t,
+                          uint64_t *quota)
 {
-    double t = ((double)tasks + 0.5 * n) / rate_of(cost, n);
     uint64_t taken = 0;
     for (uint32_t i = 0; i < n; i++)
         taken += quota[i] = count(cost[i], tasks, t);
+    return taken;
+}
+
+/* Few workers: take all items up to a t that should hold B of them, move t by as many as were
+ * too many or too few, and give or take back the last ones one at a time. False, with quota
+ * undefined, if rate overflowed and t is no guess at all. */
+static bool split_by_steps(const double *cost, uint32_t n, uint64_t tasks, uint64_t *quota)
+{
+    double rate = rate_of(cost, n), t = ((double)tasks + 0.5 * n) / rate;
+    uint64_t taken = count_all(cost, n, tasks, t, quota);
+    for (int guess = 0; guess < GUESSES && (taken > tasks + NEAR || taken + NEAR < tasks);
+         guess++) {
+        t += ((double)tasks - (double)taken) / rate;
+        taken = count_all(cost, n, tasks, t, quota);
+    }
     if (taken > tasks + n || taken + n < tasks)
         return false;
     for (; taken < tasks; taken++)
@@ -306,11 +319,12 @@ static uint32_t drop_dear(const double *cost, uint32_t n, uint64_t tasks, double
     return m <= n / 2 ? m : 0;
 }
 
-/* who[0..m) got quota[m..2m): to its places among all n. scratch [2m] */
-static void spread_out(uint64_t *quota, uint32_t n, uint32_t m, double *scratch)
+/* who[0..m) got quota[m..2m): to its places among all n. quota is zero from `dirty` on; scratch
+ * [2m] */
+static void spread_out(uint64_t *quota, uint32_t m, uint32_t dirty, double *scratch)
 {
     memcpy(scratch, quota, 2 * m * sizeof *quota);
-    memset(quota, 0, n * sizeof *quota);
+    memset(quota, 0, dirty * sizeof *quota);
     for (uint32_t j = 0; j < m; j++) {
         uint64_t who;
         memcpy(&who, &scratch[j], sizeof who);
@@ -324,8 +338,8 @@ struct part {
     double dearest; /* largest cost in it */
 };
 
-/* The split among the m cheap workers that stand in scratch and quota, spread over all n. */
-static struct part split_cheap(uint32_t n, uint32_t m, uint64_t tasks, double *scratch,
+/* The split among the m cheap workers that stand in scratch and quota, spread over all. */
+static struct part split_cheap(uint32_t m, uint32_t dirty, uint64_t tasks, double *scratch,
                                uint64_t *quota)
 {
     struct part p = {0, 0};
@@ -343,8 +357,19 @@ static struct part split_cheap(uint32_t n, uint32_t m, uint64_t tasks, double *s
         for (uint32_t j = 0; j < m; j++)
             p.last_s = fmax(p.last_s, scratch[j] * (double)quota[m + j]);
     }
-    spread_out(quota, n, m, scratch);
+    spread_out(quota, m, dirty, scratch);
     return p;
+}
+
+/* The split anew, with no idea of who may get something. */
+static struct part split_afresh(const double *cost, uint32_t n, uint64_t tasks, double *scratch,
+                                uint64_t *quota)
+{
+    uint32_t m = tasks < n && n > SMALL ? drop_dear(cost, n, tasks, scratch, quota) : 0;
+    if (m)
+        return split_cheap(m, n, tasks, scratch, quota);
+    split(cost, n, tasks, scratch, quota);
+    return (struct part){0, 0};
 }
 
 /* Costs that wander stay near each other, and how near only shows in time: the margin shrinks
@@ -352,28 +377,24 @@ static struct part split_cheap(uint32_t n, uint32_t m, uint64_t tasks, double *s
 void crew_minmax_split_again(const double *cost, uint32_t n, uint64_t tasks,
                              struct crew_minmax_bound *bound, double *scratch, uint64_t *quota)
 {
-    struct part p = {0, 0};
-    bool few = tasks < n && n > SMALL;
     double most = bound->cost * (1 + bound->margin);
-    uint32_t m = few && most > 0 ? keep_cheap(cost, NULL, n, most, scratch, quota) : 0;
+    bool few = tasks < n && n > SMALL && most > 0;
+    uint32_t m = few ? keep_cheap(cost, NULL, n, most, scratch, quota) : 0;
     bound->margin *= m > 2 * tasks ? 0.75 : 1;
-    bool tried = m && m <= n / 2;
-    if (tried)
-        p = split_cheap(n, keep_cheapest(tasks, m, scratch, quota), tasks, scratch, quota);
-    if (!tried || p.last_s > most) { /* dearer ones may have a part in it */
-        bound->margin = fmin(4 * bound->margin + 1e-6, 1);
-        m = few ? drop_dear(cost, n, tasks, scratch, quota) : 0;
-        if (m)
-            p = split_cheap(n, m, tasks, scratch, quota);
-        else
-            split(cost, n, tasks, scratch, quota);
+    if (m && 2 * m < n) {
+        uint32_t kept = m > SMALL ? keep_cheapest(tasks, m, scratch, quota) : m;
+        struct part p = split_cheap(kept, 2 * m + 1, tasks, scratch, quota);
+        if (p.last_s <= most) {
+            bound->cost = kept < m ? p.dearest : bound->cost;
+            return;
+        } /* else dearer ones may have a part in it */
     }
-    bound->cost = p.dearest;
+    bound->margin = fmin(4 * bound->margin + 1e-6, 1);
+    bound->cost = split_afresh(cost, n, tasks, scratch, quota).dearest;
 }
 
 void crew_minmax_split(const double *cost, uint32_t n, uint64_t tasks, double *scratch,
                        uint64_t *quota)
 {
-    struct crew_minmax_bound none = {0, 0};
-    crew_minmax_split_again(cost, n, tasks, &none, scratch, quota);
+    (void)split_afresh(cost, n, tasks, scratch, quota);
 }

@@ -2,7 +2,6 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include <string.h>
 
 crew_status crew_share_open(struct crew_share *s, uint32_t n, struct crew_error *err)
 {
@@ -49,7 +48,6 @@ static void draw_subset(uint32_t *who, uint32_t m, uint32_t k, uint64_t seed, ui
 void crew_share_evenly(struct crew_share *s, uint32_t m, const struct crew_plan_request *rq,
                        uint64_t seed, uint64_t *quota)
 {
-    memset(quota, 0, s->n * sizeof *quota);
     if (!m)
         return;
     uint64_t each = rq->tasks / m;
@@ -66,7 +64,6 @@ void crew_share_by_mean(struct crew_share *s, uint32_t m, const struct crew_plan
         crew_minmax_split_again(mean_s, m, rq->tasks, &s->bound, s->scratch, quota);
         return;
     }
-    memset(quota, 0, s->n * sizeof *quota);
     if (!m)
         return;
     for (uint32_t j = 0; j < m; j++)

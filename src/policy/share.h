@@ -22,6 +22,8 @@ void crew_share_close(struct crew_share *s);
 /* List the available workers in s->who and return how many there are. */
 uint32_t crew_share_available(struct crew_share *s, const struct crew_plan_request *rq);
 
+/* Both calls below fill in a quota [n] that is all zeros, as plan() gets it. */
+
 /* Spread the round's tasks over the m workers in s->who as evenly as whole tasks allow. The
  * remainder goes to a random subset, a function of (seed, round); s->who is left in another
  * order. With fewer tasks than workers that is one task each for a random subset. */
