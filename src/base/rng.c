@@ -3,21 +3,26 @@
 #include "base/rng.h"
 #include <Random123/philox.h>
 
-void crew_rng4(uint64_t seed, enum crew_stream stream, uint32_t a, uint64_t index,
-               uint32_t out[4])
+static inline philox4x32_ctr_t block(uint64_t seed, enum crew_stream stream, uint32_t a,
+                                     uint64_t index)
 {
     philox4x32_ctr_t ctr = {{(uint32_t)index, (uint32_t)(index >> 32), a, (uint32_t)stream}};
     philox4x32_key_t key = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
-    philox4x32_ctr_t r = philox4x32(ctr, key);
+    return philox4x32(ctr, key);
+}
+
+void crew_rng4(uint64_t seed, enum crew_stream stream, uint32_t a, uint64_t index,
+               uint32_t out[4])
+{
+    philox4x32_ctr_t r = block(seed, stream, a, index);
     for (int i = 0; i < 4; i++)
         out[i] = r.v[i];
 }
 
 uint64_t crew_rng_u64(uint64_t seed, enum crew_stream stream, uint32_t a, uint64_t index)
 {
-    uint32_t r[4];
-    crew_rng4(seed, stream, a, index, r);
-    return (uint64_t)r[1] << 32 | r[0];
+    philox4x32_ctr_t r = block(seed, stream, a, index);
+    return (uint64_t)r.v[1] << 32 | r.v[0];
 }
 
 double crew_rng_unit(uint64_t seed, enum crew_stream stream, uint32_t a, uint64_t index)

@@ -14,6 +14,9 @@ enum crew_stream {
     CREW_STREAM_SYNTH_CENTRE,
     CREW_STREAM_SYNTH_ROW, /* a: row */
     CREW_STREAM_POLICY,    /* a: round */
+    CREW_STREAM_TIME,      /* a: worker; index: round, task */
+    CREW_STREAM_TIME_MORE, /* what one block does not give */
+    CREW_STREAM_PRETRAIN,
     CREW_STREAM_TEST
 };
 
