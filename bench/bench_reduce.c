@@ -60,7 +60,7 @@ int main(void)
     r.into = random_floats(n, 2);
     r.x = random_floats(TASK_ROWS * FEATURES, 3);
     r.workspace = crew_zalloc(r.ops->workspace_bytes(r.model, TASK_ROWS));
-    r.reduce = crew_reduce_create(n, TASKS, 1);
+    r.reduce = crew_reduce_create(n, TASKS, 0, 1);
     if (!r.workspace || !r.reduce)
         return 1;
     r.ops->init(r.model, 1, r.params);

@@ -4,7 +4,7 @@
 # One JSON object with all that is promised.
 run train -q --json --workers 2 --log "$tmp/log" --log-tasks "$tmp/tasks" --save "$tmp/model"
 [ "$code" -eq 0 ] && [ ! -s "$tmp/err" ] || miss "crew train --json"
-for key in policy workers rounds epochs samples_per_s wall_s worker_s wasted_s train_loss test_accuracy \
+for key in policy executor workers rounds epochs samples_per_s wall_s real_s worker_s wasted_s train_loss test_accuracy \
     weights_digest per_worker slot cpu kind tasks busy_s mean_ms sd_ms; do
     holds "\"$key\":"
 done
@@ -19,7 +19,7 @@ rounds=$(value rounds)
 [ "$(grep -c '"event":"round"' "$tmp/log")" -eq "$rounds" ] || miss "not $rounds rounds in the log"
 [ "$(grep -c '"event":"eval"' "$tmp/log")" -eq 30 ] || miss "not 30 epochs in the log"
 tail -1 "$tmp/log" | grep -q "\"event\":\"end\".*\"weights_digest\":\"$digest\"" || miss "the log's last line"
-[ "$(sed -n 1p "$tmp/tasks")" = "round,worker,task,kept,seconds,cpu_seconds,work" ] || miss "head of the tasks"
+[ "$(sed -n 1p "$tmp/tasks")" = "round,worker,task,kept,seconds,cpu_seconds,work,flags" ] || miss "head of the tasks"
 [ "$(sed 1d "$tmp/tasks" | wc -l)" -eq $((30 * 90)) ] || miss "$(wc -l <"$tmp/tasks") lines of tasks"
 
 # same ARGS...: these give the same weights

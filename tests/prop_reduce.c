@@ -58,7 +58,7 @@ static void assert_canonical(crew_reduce *r, uint32_t tasks)
 static void any_order_gives_the_sum_of_the_definition(void **state)
 {
     (void)state;
-    crew_reduce *r = crew_reduce_create(PARAMS, MAX_TASKS,
+    crew_reduce *r = crew_reduce_create(PARAMS, MAX_TASKS, 0,
                                         MAX_TASKS); /* any order: as many owners as tasks */
     uint32_t order[MAX_TASKS];
     assert_non_null(r);
@@ -78,7 +78,7 @@ static void any_order_gives_the_sum_of_the_definition(void **state)
 static void missing_tasks_are_left_out(void **state)
 {
     (void)state;
-    crew_reduce *r = crew_reduce_create(PARAMS, 7, 2);
+    crew_reduce *r = crew_reduce_create(PARAMS, 7, 0, 2);
     double loss;
     crew_reduce_begin(r, 7);
     put_one(r, 5, false);
@@ -133,10 +133,56 @@ static void threads_agree_bit_for_bit(void **state)
 {
     (void)state;
     for (uint32_t n = 1; n <= 8; n += n < 3 ? 1 : 5) {
-        struct crowd c = {.n = n, .r = crew_reduce_create(PARAMS, 64, n)};
+        struct crowd c = {.n = n, .r = crew_reduce_create(PARAMS, 64, 0, n)};
         crew_pool_call(test_pool(n), run_crowd, &c);
         crew_reduce_destroy(c.r);
         test_pool_done();
+    }
+}
+
+/* The sum over a subset, by the definition: what is missing is left out. False: nothing is
+ * there. */
+static bool partial(const bool *there, uint32_t l, uint32_t r, size_t i, float *out)
+{
+    uint32_t half = 1;
+    float left, right;
+    if (r - l == 1) {
+        *out = leaf(l, i);
+        return there[l];
+    }
+    while (half * 2 < r - l)
+        half *= 2;
+    bool a = partial(there, l, l + half, i, &left), b = partial(there, l + half, r, i, &right);
+    *out = a && b ? left + right : a ? left : right;
+    return a || b;
+}
+
+/* One worker, any holes: the blocks that were reserved suffice. One block too few would be
+ * taken from before the first. */
+static void holes_need_no_more_than_was_reserved(void **state)
+{
+    (void)state;
+    for (uint32_t round = 0; round < 200; round++) {
+        uint32_t tasks = 2 + (uint32_t)(298 * crew_rng_unit(round, CREW_STREAM_TEST, 1, 0));
+        uint32_t holes = (uint32_t)((tasks - 1) * crew_rng_unit(round, CREW_STREAM_TEST, 2, 0));
+        uint32_t order[MAX_TASKS];
+        bool there[MAX_TASKS] = {false};
+        double loss;
+        crew_reduce *r = crew_reduce_create(PARAMS, tasks, holes, 1);
+        crew_rng_shuffle(test_seed(), CREW_STREAM_TEST, round, order, tasks);
+        for (uint32_t i = holes; i < tasks; i++)
+            there[order[i]] = true;
+        crew_reduce_begin(r, tasks);
+        for (uint32_t i = 0; i < tasks; i++)
+            if (there[i])
+                put_one(r, i, false);
+        const float *sum = crew_reduce_finish(r, &loss);
+        for (size_t i = 0; i < PARAMS; i++) {
+            float want;
+            assert_true(partial(there, 0, tasks, i, &want));
+            assert_memory_equal(&sum[i], &want, sizeof want);
+        }
+        crew_reduce_destroy(r);
     }
 }
 
@@ -145,6 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_order_gives_the_sum_of_the_definition),
         cmocka_unit_test(missing_tasks_are_left_out),
+        cmocka_unit_test(holes_need_no_more_than_was_reserved),
         cmocka_unit_test(threads_agree_bit_for_bit),
     };
     test_print_seed();

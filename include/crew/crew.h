@@ -51,14 +51,14 @@ struct crew_config {
     const char *cores;     /**< see struct crew_machine_request */
     bool smt;
     const char *bind;      /**< "prefer", "strict", "none" */
-    uint32_t workers;      /**< 0: one per slot of `cores` */
+    uint32_t workers;      /**< 0: one per slot of `cores`; with executor "sim": as many as speeds has */
     const char *emulate;   /**< slow cores on real threads: "0:1x 1:4x", or NULL */
     const char *times;     /**< known mean seconds per task, "1,2,3.5", or NULL */
     uint32_t batch_tasks;  /**< B, gradients a round */
     uint32_t task_rows;    /**< rows a task */
     uint64_t epochs;       /**< 0: no limit but rounds or time; 30 when those are 0 too */
     uint64_t rounds;       /**< 0: no limit but epochs or time */
-    double time_limit_s;   /**< 0: none */
+    double time_limit_s;   /**< 0: none; by the executor's clock */
     const char *optimizer; /**< "adam", "sgd:nesterov=yes", "adamw:weight-decay=0.01" */
     double lr;             /**< learning rate, > 0; 0: not given, the optimiser's default */
     double momentum;       /**< of sgd */
@@ -72,6 +72,15 @@ struct crew_config {
     bool (*on_round)(void *user, const struct crew_record *record);
     bool (*on_epoch)(void *user, const struct crew_epoch_record *record);
     void *user;
+    /** "threads": workers are threads, in real time. "sim": they are described by `speeds`, as many as you
+     *  like; time is virtual, in records and summaries too, and the gradients are computed for real
+     *  on all slots of `cores`. Which it is changes no bit of the weights, except where results are dropped. */
+    const char *executor;
+    const char *speeds;    /**< of "sim": "4*1ms 12*exp(1ms,2ms)"; NULL: none */
+    bool replay_wrap;      /**< a recording in speeds that runs out starts again, else it ends the run */
+    /** FILE of crew_trainer_save_profile(): times the policy starts from. What does not fit this
+     *  task and these workers is left, and a note says so; CREW_EINPUT, CREW_EFORMAT: the file itself. NULL: none */
+    const char *profile;
 };
 
 /** The table behind struct crew_config: command line, config files, help. */
@@ -146,9 +155,11 @@ CREW_CHECKED CREW_API crew_status crew_trainer_create(const struct crew_config *
                                                       crew_trainer **out, struct crew_error *err);
 
 /** Train until epochs, rounds or the time limit are reached or a stop is requested. The calling thread
- *  sleeps meanwhile. CREW_OK also after a stop: see the summary. Called again it goes on for as long
+ *  sleeps meanwhile. The time limit ends the round in flight, which does not count; in virtual time the
+ *  round that passes it is the last one, and counts. CREW_OK also after a stop: see the summary. Called again it goes on for as long
  *  again, its schedule from the start. CREW_ESTATE: called from a callback.
- *  CREW_ENONFINITE: parameters are those before the offending round. */
+ *  CREW_ENONFINITE: parameters are those before the offending round. CREW_EINPUT: a recording in speeds has
+ *  run out. */
 CREW_CHECKED CREW_API crew_status crew_trainer_run(crew_trainer *t, struct crew_error *err);
 
 /** End the round in flight, which does not count, and return from crew_trainer_run(); between runs: from the
@@ -183,6 +194,11 @@ CREW_API const crew_network *crew_trainer_network(const crew_trainer *t);
  *  when `replace`. CREW_EOUTPUT. */
 CREW_CHECKED CREW_API crew_status crew_trainer_save(const crew_trainer *t, const char *path,
                                                     bool replace, struct crew_error *err);
+
+/** Write what was measured of each worker so far, as JSON, for crew_config.profile: tasks, mean and variance
+ *  of their seconds, and what task and machine they belong to. CREW_EOUTPUT, CREW_ENOMEM. */
+CREW_CHECKED CREW_API crew_status crew_trainer_save_profile(const crew_trainer *t, const char *path,
+                                                            bool replace, struct crew_error *err);
 
 CREW_API void crew_trainer_destroy(crew_trainer *t); /**< NULL is fine; joins all threads */
 

@@ -11,7 +11,8 @@
 extern "C" {
 #endif
 
-/** One finished round, for the callback. Arrays are valid during the call only. */
+/** One finished round, for the callback. Arrays are valid during the call only. Seconds are the executor's,
+ *  virtual ones with "sim", except real_s. */
 struct crew_record {
     uint64_t round;       /**< from 1 */
     uint64_t epoch;       /**< from 1 */
@@ -22,6 +23,7 @@ struct crew_record {
     double seconds;       /**< wall, plan to step */
     double wait_s;        /**< of it, from plan to last result */
     double elapsed_s;     /**< since the run began */
+    double real_s;        /**< likewise, as clocks on the wall have it */
     uint32_t n;           /**< workers */
     const uint64_t *quota; /**< [n] planned tasks */
     const uint64_t *done;  /**< [n] tasks whose results counted */
@@ -44,10 +46,10 @@ struct crew_epoch_record {
     uint64_t epoch, round;
     double train_loss;             /**< mean over the epoch's rows, each at the weights of its round */
     struct crew_evaluation validation; /**< rows 0: there is no validation set */
-    double elapsed_s;
+    double elapsed_s, real_s;      /**< as in struct crew_record */
 };
 
-/** What one worker did. */
+/** What one worker did. Slot, cpu, kind and bound mean nothing where time is virtual: 0, 0, -1, false. */
 struct crew_worker_summary {
     uint32_t slot;   /**< index of crew_machine_info.slots */
     uint32_t cpu;    /**< CPU it is pinned to */
@@ -64,7 +66,9 @@ struct crew_worker_summary {
 struct crew_summary {
     uint64_t rounds, epochs, rows;  /**< rounds and rows whose step was taken; whole epochs */
     uint64_t epoch_limit, round_limit; /**< of one run, 0: none */
-    double wall_s;                  /**< in crew_trainer_run(), evaluation included */
+    bool virtual_time;              /**< all seconds are virtual, except real_s */
+    double wall_s;                  /**< in crew_trainer_run(); evaluation included, but it takes no virtual time */
+    double real_s;                  /**< likewise, as clocks on the wall have it */
     double train_s;                 /**< in rounds */
     double worker_s;                /**< sum of busy seconds */
     double idle_s;                  /**< workers x train_s - worker_s */

@@ -15,7 +15,7 @@ struct train {
     struct crew_data_config data_cfg;
     struct crew_config cfg;
     struct {
-        const char *config, *init, *log, *log_tasks, *save;
+        const char *config, *init, *log, *log_tasks, *save, *save_profile;
         bool force, json, quiet;
     } own;
     void *texts; /* of --config */
@@ -40,6 +40,8 @@ static const struct crew_option own_options[] = {
         "start from this configuration: JSON, or the log of a run"),
     OWN("init", 0, STRING, init, "FILE", "start from the weights of a saved model"),
     OWN("save", 0, STRING, save, "FILE", "write the trained model (.safetensors)"),
+    OWN("save-profile", 0, STRING, save_profile, "FILE",
+        "write what was measured of each worker (JSON), for profile"),
     OWN("log", 0, STRING, log, "FILE", "write one JSON line a round"),
     OWN("log-tasks", 0, STRING, log_tasks, "FILE", "write one CSV line a task"),
     OWN("force", 'f', FLAG, force, NULL, "replace existing outputs"),
@@ -110,11 +112,12 @@ static crew_status CREW_PRINTF(2, 3) refuse(struct crew_error *err, const char *
  * may also go to a pipe or a terminal, which cannot be tried. */
 static crew_status check_outputs(const struct train *t, struct crew_error *err)
 {
-    const char *const paths[] = {t->own.save, t->own.log, t->own.log_tasks};
+    const char *const paths[] = {t->own.save, t->own.save_profile, t->own.log,
+                                 t->own.log_tasks};
     crew_status status = CREW_OK;
     for (size_t i = 0; i < sizeof paths / sizeof *paths && status == CREW_OK; i++) {
         struct stat st;
-        bool stream = i > 0 && paths[i] && stat(paths[i], &st) == 0 &&
+        bool stream = i > 1 && paths[i] && stat(paths[i], &st) == 0 &&
                       (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode));
         if (paths[i] && !stream)
             status = crew_output_check(paths[i], t->own.force, err);
@@ -125,9 +128,10 @@ static crew_status check_outputs(const struct train *t, struct crew_error *err)
 /* Two outputs in one file would destroy each other. */
 static crew_status check_distinct(const struct train *t, struct crew_error *err)
 {
-    const char *const paths[] = {t->own.save, t->own.log, t->own.log_tasks};
-    for (size_t i = 0; i < 3; i++)
-        for (size_t j = i + 1; j < 3; j++)
+    const char *const paths[] = {t->own.save, t->own.save_profile, t->own.log,
+                                 t->own.log_tasks};
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = i + 1; j < 4; j++)
             if (paths[i] && paths[j] && !strcmp(paths[i], paths[j]))
                 return refuse(err, "%s is named for two outputs", paths[i]);
     if (t->own.save && !strcmp(t->data_cfg.missing, "mean") &&
@@ -249,6 +253,15 @@ static crew_status save(struct train *t, struct crew_error *err)
     return status;
 }
 
+static crew_status save_profile(struct train *t, struct crew_error *err)
+{
+    crew_status status =
+        crew_trainer_save_profile(t->trainer, t->own.save_profile, t->own.force, err);
+    if (status == CREW_OK && !t->own.quiet)
+        fprintf(stderr, "the profile is in %s\n", t->own.save_profile);
+    return status;
+}
+
 static crew_status train(struct train *t, struct crew_error *err)
 {
     struct crew_summary limits;
@@ -261,6 +274,8 @@ static crew_status train(struct train *t, struct crew_error *err)
     progress_end(&t->progress);
     if (status == CREW_OK && t->own.save)
         status = save(t, err);
+    if (status == CREW_OK && t->own.save_profile)
+        status = save_profile(t, err);
     if (status != CREW_OK || !t->data.test)
         return status;
     status = crew_trainer_evaluate(t->trainer, t->data.test, &t->test, err);

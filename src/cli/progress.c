@@ -19,17 +19,18 @@ void progress_begin(struct progress *p, FILE *to, bool quiet, const struct crew_
     p->loss = p->val_accuracy = (double)NAN;
 }
 
-/* Seconds left by the nearest of the limits, NaN: none is set. */
+/* Real seconds left by the nearest of the limits, infinite: none is set. real_s of them are
+ * over, and elapsed_s by the trainer's clock. */
 static double time_left(const struct progress *p, uint64_t round, double epochs_done,
-                        double elapsed_s)
+                        double elapsed_s, double real_s)
 {
     double left = (double)INFINITY;
     if (p->epochs && epochs_done > 0)
-        left = fmin(left, elapsed_s * ((double)p->epochs - epochs_done) / epochs_done);
+        left = fmin(left, real_s * ((double)p->epochs - epochs_done) / epochs_done);
     if (p->rounds && round)
-        left = fmin(left, elapsed_s * (double)(p->rounds - round) / (double)round);
-    if (p->time_limit_s > 0)
-        left = fmin(left, fmax(p->time_limit_s - elapsed_s, 0));
+        left = fmin(left, real_s * (double)(p->rounds - round) / (double)round);
+    if (p->time_limit_s > 0 && elapsed_s > 0)
+        left = fmin(left, real_s * fmax(p->time_limit_s / elapsed_s - 1, 0));
     return left;
 }
 
@@ -69,15 +70,15 @@ static void draw(struct progress *p)
     fflush(p->to);
 }
 
-static void update(struct progress *p, uint64_t epoch, uint64_t round, double epochs_done,
-                   double elapsed_s)
+static void update(struct progress *p, uint64_t epoch, uint64_t round, double left,
+                   double real_s)
 {
-    double since = elapsed_s - p->last_s;
+    double since = real_s - p->last_s;
     if (round > p->last_round && since > 0)
         p->rounds_per_s = (double)(round - p->last_round) / since;
-    p->last_s = elapsed_s;
+    p->last_s = real_s;
     p->last_round = round;
-    describe(p, epoch, round, time_left(p, round, epochs_done, elapsed_s));
+    describe(p, epoch, round, left);
     draw(p);
 }
 
@@ -87,9 +88,10 @@ void progress_round(struct progress *p, const struct crew_record *r)
     if (!p->to)
         return;
     p->loss = isfinite(p->loss) ? p->loss + 0.1 * (r->loss - p->loss) : r->loss;
-    if (r->elapsed_s - p->last_s >= (p->terminal ? REDRAW_S : PLAIN_S))
+    double epochs_done = (double)(r->epoch - 1) + (double)r->epoch_rows / (double)p->rows;
+    if (r->real_s - p->last_s >= (p->terminal ? REDRAW_S : PLAIN_S))
         update(p, r->epoch, r->round,
-               (double)(r->epoch - 1) + (double)r->epoch_rows / (double)p->rows, r->elapsed_s);
+               time_left(p, r->round, epochs_done, r->elapsed_s, r->real_s), r->real_s);
 }
 
 /* The last epoch always, and elsewhere than on a terminal each tenth of them. */
@@ -100,7 +102,8 @@ void progress_epoch(struct progress *p, const struct crew_epoch_record *r)
     p->val_accuracy = r->validation.rows ? r->validation.accuracy : (double)NAN;
     bool tenth = p->epochs && r->epoch * 10 / p->epochs > (r->epoch - 1) * 10 / p->epochs;
     if (r->epoch == p->epochs || (tenth && !p->terminal))
-        update(p, r->epoch, r->round, (double)r->epoch, r->elapsed_s);
+        update(p, r->epoch, r->round,
+               time_left(p, r->round, (double)r->epoch, r->elapsed_s, r->real_s), r->real_s);
 }
 
 void progress_end(struct progress *p)

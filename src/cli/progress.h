@@ -10,11 +10,11 @@ struct progress {
     FILE *to; /* NULL: silent */
     bool terminal;
     uint64_t epochs, rounds; /* limits, 0: none */
-    double time_limit_s;
-    uint64_t rows;       /* of an epoch */
-    double loss;         /* smoothed over rounds */
-    double val_accuracy; /* NaN: none yet */
-    double last_s;       /* when something was printed */
+    double time_limit_s;     /* by the trainer's clock, maybe virtual */
+    uint64_t rows;           /* of an epoch */
+    double loss;             /* smoothed over rounds */
+    double val_accuracy;     /* NaN: none yet */
+    double last_s;           /* when something was printed, in real seconds */
     uint64_t last_round;
     double rounds_per_s;
     char text[256]; /* drawn last */

@@ -55,7 +55,7 @@ crew_status crew_runlog_open(const struct crew_runlog_config *cfg, crew_runlog *
         return status;
     }
     if (l->tasks)
-        fputs("round,worker,task,kept,seconds,cpu_seconds,work\n", l->tasks);
+        fputs("round,worker,task,kept,seconds,cpu_seconds,work,flags\n", l->tasks);
     *out = l;
     return CREW_OK;
 }
@@ -140,7 +140,7 @@ static void log_tasks(FILE *to, const struct crew_record *r)
                 x->kept, x->seconds);
         if (isfinite(x->cpu_seconds))
             fprintf(to, "%.17g", x->cpu_seconds);
-        fprintf(to, ",%.17g\n", x->work);
+        fprintf(to, ",%.17g,%u\n", x->work, x->flags);
     }
 }
 

@@ -1,8 +1,9 @@
 /* Blocks in use at once. A waiting block's sibling is unfinished, so at most tasks / 2 blocks
- * wait. Workers with contiguous ranges have each finished one interval, which is a union of at
- * most 2 ceil(log2 tasks) blocks; under an open queue tickets go out in order, and the same
- * holds for the tickets before the oldest unfinished one and between any two unfinished ones.
- * One more each is being computed, one taken from the left.
+ * wait, and no more than tasks were put. Workers with contiguous ranges have each finished one
+ * interval, which is a union of at most 2 ceil(log2 tasks) blocks; under an open queue tickets
+ * go out in order, and the same holds for the tickets before the oldest unfinished one and
+ * between any two unfinished ones. A hole cuts an interval in two. One more each is being
+ * computed, one taken from the left.
  *
  *   node[b]          block that waits at b, + 1; 0: none    exchange, acq_rel: who comes second
  * gets both blocks head, next[]     stack of free blocks                   acq_rel; the tag
@@ -35,10 +36,13 @@ static uint32_t ceil_log2(uint32_t n)
     return k;
 }
 
-static uint32_t blocks_needed(uint32_t tasks, uint32_t n)
+static uint32_t blocks_needed(uint32_t tasks, uint32_t holes, uint32_t n)
 {
-    uint64_t by_range = (uint64_t)n * 2 * ceil_log2(tasks), by_tasks = tasks / 2 + 1;
-    return (uint32_t)((by_range < by_tasks ? by_range : by_tasks) + 2 * (uint64_t)n + 1);
+    uint64_t by_range = ((uint64_t)n + holes) * 2 * ceil_log2(tasks), by_tasks = tasks / 2 + 1;
+    uint64_t waiting = by_range < by_tasks ? by_range : by_tasks;
+    if (holes && waiting > tasks - holes)
+        waiting = tasks - holes;
+    return (uint32_t)(waiting + 2 * (uint64_t)n + 1);
 }
 
 static size_t stride_of(size_t n_params)
@@ -46,12 +50,12 @@ static size_t stride_of(size_t n_params)
     return crew_round_up(n_params, CREW_PAIR / sizeof(float));
 }
 
-size_t crew_reduce_bytes(size_t n_params, uint32_t tasks, uint32_t n)
+size_t crew_reduce_bytes(size_t n_params, uint32_t tasks, uint32_t holes, uint32_t n)
 {
-    return blocks_needed(tasks, n) * stride_of(n_params) * sizeof(float);
+    return blocks_needed(tasks, holes, n) * stride_of(n_params) * sizeof(float);
 }
 
-crew_reduce *crew_reduce_create(size_t n_params, uint32_t tasks, uint32_t n)
+crew_reduce *crew_reduce_create(size_t n_params, uint32_t tasks, uint32_t holes, uint32_t n)
 {
     crew_reduce *r = crew_zalloc(sizeof *r);
     if (!r)
@@ -59,8 +63,8 @@ crew_reduce *crew_reduce_create(size_t n_params, uint32_t tasks, uint32_t n)
     r->n_params = n_params;
     r->stride = stride_of(n_params);
     r->max_tasks = tasks;
-    r->n_blocks = blocks_needed(tasks, n);
-    r->sum = crew_alloc(crew_reduce_bytes(n_params, tasks, n));
+    r->n_blocks = blocks_needed(tasks, holes, n);
+    r->sum = crew_alloc(crew_reduce_bytes(n_params, tasks, holes, n));
     r->loss = crew_zalloc(r->n_blocks * sizeof *r->loss);
     r->node = crew_zalloc(((size_t)1 << ceil_log2(tasks)) * sizeof *r->node);
     r->next = crew_zalloc(r->n_blocks * sizeof *r->next);

@@ -20,11 +20,12 @@ typedef struct crew_reduce crew_reduce;
 
 #define CREW_NO_BLOCK UINT32_MAX
 
-/* Room for rounds of up to `tasks` tasks on n workers. Takes crew_reduce_bytes() of memory,
- * untouched until used. NULL: no memory. */
-crew_reduce *crew_reduce_create(size_t n_params, uint32_t tasks, uint32_t n);
+/* Room for rounds of up to `tasks` tasks on n workers; so many of the tasks, the holes, may be
+ * known from the start to never come, beside those that the n workers themselves leave out.
+ * Takes crew_reduce_bytes() of memory, untouched until used. NULL: no memory. */
+crew_reduce *crew_reduce_create(size_t n_params, uint32_t tasks, uint32_t holes, uint32_t n);
 /* At most, and what a run with contiguous quotas comes to touch. */
-size_t crew_reduce_bytes(size_t n_params, uint32_t tasks, uint32_t n);
+size_t crew_reduce_bytes(size_t n_params, uint32_t tasks, uint32_t holes, uint32_t n);
 void crew_reduce_destroy(crew_reduce *r);
 
 /* A new round of so many tasks; all blocks are free again, also those of a round that was given

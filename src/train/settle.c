@@ -9,8 +9,8 @@
 
 struct first_job {
     crew_trainer *t;
-    uint64_t *probe; /* [n] */
-    bool *ready;     /* [n] */
+    uint64_t *probe; /* [threads] */
+    bool *ready;     /* [threads] */
 };
 
 /* A desk's memory, and where its parts begin. */
@@ -58,22 +58,22 @@ static void first_jobs(void *self, uint32_t worker)
     probe(job, worker); /* the coordinator alone: what the others must get, all at once */
     uint64_t alone = job->probe[worker];
     crew_pool_all(job->t->pool, probe, job);
-    for (uint32_t i = 0; i < job->t->n; i++)
+    for (uint32_t i = 0; i < job->t->threads; i++)
         if (job->ready[i] && job->probe[i] != alone)
             job->t->run_status = CREW_EBLAS;
-    if (job->t->run_status == CREW_OK && memchr(job->ready, false, job->t->n) == NULL)
+    if (job->t->run_status == CREW_OK && memchr(job->ready, false, job->t->threads) == NULL)
         crew_pool_all(job->t->pool, lay_desk, job);
 }
 
 crew_status crew_settle_workers(crew_trainer *t, struct crew_error *err)
 {
-    struct first_job job = {t, crew_zalloc(t->n * sizeof *job.probe),
-                            crew_zalloc(t->n * sizeof *job.ready)};
-    t->desk = crew_zalloc(t->n * sizeof *t->desk);
+    struct first_job job = {t, crew_zalloc(t->threads * sizeof *job.probe),
+                            crew_zalloc(t->threads * sizeof *job.ready)};
+    t->desk = crew_zalloc(t->threads * sizeof *t->desk);
     bool memory = job.probe && job.ready && t->desk;
     if (memory)
         crew_pool_call(t->pool, first_jobs, &job);
-    memory = memory && memchr(job.ready, false, t->n) == NULL;
+    memory = memory && memchr(job.ready, false, t->threads) == NULL;
     crew_free(job.probe);
     crew_free(job.ready);
     if (t->run_status == CREW_EBLAS)
@@ -81,10 +81,10 @@ crew_status crew_settle_workers(crew_trainer *t, struct crew_error *err)
             err, CREW_EBLAS,
             "the BLAS library gives other results to %u threads at once than to one: "
             "install another one (libopenblas0-pthread)",
-            t->n);
+            t->threads);
     return memory ? CREW_OK
                   : crew_fail(err, CREW_ENOMEM, "no memory for the work areas of %u workers",
-                              t->n);
+                              t->threads);
 }
 
 /* Two gradients of a task's size, of other weights so that their bits have nothing in common,

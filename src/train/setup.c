@@ -3,8 +3,7 @@
 #include "base/blas.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/text.h"
-#include "exec/threads.h"
+#include "exec/sim.h"
 #include "train/trainer.h"
 #include <math.h>
 #include <stdarg.h>
@@ -52,6 +51,26 @@ static crew_status check_ranges(const struct crew_config *cfg, struct crew_error
     return CREW_OK;
 }
 
+static crew_status check_executor(crew_trainer *t, struct crew_error *err)
+{
+    const struct crew_config *c = &t->cfg;
+    t->virtual_time = !strcmp(c->executor, "sim");
+    if (!t->virtual_time && strcmp(c->executor, "threads") != 0)
+        return crew_fail(err, CREW_EINVAL, "executor is '%.32s', must be threads or sim",
+                         c->executor);
+    if (t->virtual_time && !c->speeds)
+        return crew_fail(err, CREW_EINVAL,
+                         "executor sim needs speeds, as in \"4*1ms 12*exp(1ms,2ms)\"");
+    if (t->virtual_time && c->emulate)
+        return crew_fail(err, CREW_EINVAL,
+                         "emulate slows real threads down, executor sim takes its times from "
+                         "speeds: give one of them");
+    if (!t->virtual_time && (c->speeds || c->replay_wrap))
+        return crew_fail(err, CREW_EINVAL, "%s is of the executor sim, this one is threads",
+                         c->speeds ? "speeds" : "replay-wrap");
+    return CREW_OK;
+}
+
 static crew_status check_config(crew_trainer *t, const struct crew_config *cfg,
                                 struct crew_error *err)
 {
@@ -63,7 +82,8 @@ static crew_status check_config(crew_trainer *t, const struct crew_config *cfg,
     memcpy(&t->cfg, cfg, cfg->struct_size);
     const struct crew_config *c = &t->cfg;
     TRY(check_ranges(c, err));
-    if (!c->model || !c->policy || !c->optimizer || !c->schedule || !c->bind || !c->keep)
+    if (!c->model || !c->policy || !c->optimizer || !c->schedule || !c->bind || !c->keep ||
+        !c->executor)
         return crew_fail(err, CREW_EINVAL, "a name in the configuration is NULL");
     if (!c->epochs && !c->rounds && !(c->time_limit_s > 0))
         t->cfg.epochs = EPOCHS;
@@ -71,7 +91,7 @@ static crew_status check_config(crew_trainer *t, const struct crew_config *cfg,
         return crew_fail(err, CREW_EINVAL, "keep is '%.32s', must be last or best", c->keep);
     if (!strcmp(c->keep, "best") && !t->validation)
         return crew_fail(err, CREW_EINVAL, "keep best needs validation rows: see val-fraction");
-    return CREW_OK;
+    return check_executor(t, err);
 }
 
 static crew_status check_data(crew_trainer *t, const struct crew_data *data,
@@ -110,49 +130,24 @@ static crew_status parse_bind(const char *text, enum crew_bind *out, struct crew
     return crew_fail(err, CREW_EINVAL, "bind is '%.32s', must be prefer, strict or none", text);
 }
 
-/* "0:1x 1:4x" -> slowdown[worker]; 0 where none is given. */
-static crew_status parse_emulate(const char *text, double *slowdown, uint32_t n,
-                                 struct crew_error *err)
-{
-    static const char between[] = " ,";
-    for (const char *s = text + strspn(text, between); *s; s += strspn(s, between)) {
-        size_t item = strcspn(s, between), colon = strcspn(s, ":");
-        uint64_t i;
-        double f;
-        if (colon + 2 >= item || s[item - 1] != 'x' || !crew_text_u64(s, colon, &i) ||
-            !crew_text_real(s + colon + 1, item - colon - 2, &f) || f < 1 || f > 1e6)
-            return crew_fail(err, CREW_EINVAL,
-                             "emulate: '%.*s' is not WORKER:FACTORx with a factor 1..1e6, as "
-                             "in \"0:1x 1:4x\"",
-                             (int)(item < 40 ? item : 40), s);
-        if (i >= n)
-            return crew_fail(err, CREW_EINVAL, "emulate: there is no worker %llu, there are %u",
-                             (unsigned long long)i, n);
-        if (slowdown[i] > 0)
-            return crew_fail(err, CREW_EINVAL, "emulate: worker %llu is given twice",
-                             (unsigned long long)i);
-        slowdown[i] = f;
-        s += item;
-    }
-    return CREW_OK;
-}
-
 /* ---- Cores and threads ---- */
 
 static crew_status check_blas(crew_trainer *t, struct crew_error *err)
 {
     struct crew_blas_info b;
     crew_blas_info(&b);
-    if (t->n > b.callers)
+    if (t->virtual_time) /* nobody asked for so many threads: as many as can be */
+        t->threads = !b.concurrent ? 1 : t->threads < b.callers ? t->threads : b.callers;
+    if (t->threads > b.callers)
         return crew_fail(err, CREW_EINVAL,
-                         "workers is %u, but this BLAS bears at most %u callers at once", t->n,
-                         b.callers);
-    if (t->n > 1 && !b.concurrent)
+                         "workers is %u, but this BLAS bears at most %u callers at once",
+                         t->threads, b.callers);
+    if (t->threads > 1 && !b.concurrent)
         return crew_fail(err, CREW_EBLAS,
                          "the serial OpenBLAS gives wrong results to %u workers at once: "
                          "install libopenblas0-pthread "
                          "(Fedora: openblas-threads), or use one worker",
-                         t->n);
+                         t->threads);
     if (b.forced)
         crew_trainer_add_note(t, "%s is set: the BLAS kernel is forced to %s", b.forced,
                               b.core);
@@ -161,31 +156,33 @@ static crew_status check_blas(crew_trainer *t, struct crew_error *err)
 
 static crew_status find_cores(crew_trainer *t, struct crew_error *err)
 {
-    struct crew_machine_request rq = {t->cfg.cores, t->cfg.smt, t->cfg.workers};
+    struct crew_machine_request rq = {t->cfg.cores, t->cfg.smt,
+                                      t->virtual_time ? 0 : t->cfg.workers};
     TRY(crew_machine_create(&rq, &t->machine, err));
     const struct crew_machine_info *m = crew_machine_info(t->machine);
-    t->n = t->cfg.workers ? t->cfg.workers : m->n_slots;
+    t->threads = rq.at_most ? rq.at_most : m->n_slots;
+    t->n = t->virtual_time ? crew_speeds_n(t->speeds) : t->threads;
     for (uint32_t i = 0; i < m->n_notes; i++)
         crew_trainer_add_note(t, "%s", m->notes[i]);
-    if (t->n > m->n_slots)
+    if (t->threads > m->n_slots)
         crew_trainer_add_note(
             t, "%u workers share %u cores: they take turns, and waiting threads sleep at once",
-            t->n, m->n_slots);
+            t->threads, m->n_slots);
     return check_blas(t, err);
 }
 
 static crew_status start_threads(crew_trainer *t, struct crew_error *err)
 {
     const struct crew_machine_info *m = crew_machine_info(t->machine);
-    struct crew_pool_config pool = {.machine = t->machine, .n = t->n, .spin_s = SPIN_S};
+    struct crew_pool_config pool = {.machine = t->machine, .n = t->threads, .spin_s = SPIN_S};
     uint32_t taken = 0;
     TRY(parse_bind(t->cfg.bind, &pool.bind, err));
-    uint32_t *slot = crew_zalloc(t->n * sizeof *slot);
+    uint32_t n = t->threads, *slot = crew_zalloc(n * sizeof *slot);
     if (!slot)
-        return crew_fail(err, CREW_ENOMEM, "no memory for %u workers", t->n);
-    for (uint32_t i = 0; i < t->n; i++)
+        return crew_fail(err, CREW_ENOMEM, "no memory for %u workers", n);
+    for (uint32_t i = 0; i < n; i++)
         slot[i] = i % m->n_slots;
-    crew_status status = crew_claim_create(t->machine, slot, t->n, &t->claim, &taken, err);
+    crew_status status = crew_claim_create(t->machine, slot, n, &t->claim, &taken, err);
     crew_free(slot);
     TRY(status);
     if (taken)
@@ -194,7 +191,7 @@ static crew_status start_threads(crew_trainer *t, struct crew_error *err)
                               "waiting threads sleep "
                               "at once",
                               taken);
-    bool shared = taken || t->n > m->n_slots || (m->quota_cores > 0 && m->quota_cores < t->n);
+    bool shared = taken || n > m->n_slots || (m->quota_cores > 0 && m->quota_cores < n);
     if (shared)
         pool.spin_s = 0;
     crew_blas_borrow();
@@ -207,14 +204,38 @@ static crew_status start_threads(crew_trainer *t, struct crew_error *err)
 
 /* ---- Memory ---- */
 
+/* Spare tasks are there for workers that overrun: one each, but no more than there are. */
+static void limit_tasks(crew_trainer *t)
+{
+    if (t->cfg.task_rows > t->info.rows)
+        t->cfg.task_rows = (uint32_t)t->info.rows;
+    uint32_t parts = (uint32_t)((t->info.rows - 1) / t->cfg.task_rows + 1);
+    t->spare = t->n < parts ? t->n : parts;
+}
+
+/* Results of virtual workers are known to be dropped before anything is computed. */
+static uint32_t holes(const crew_trainer *t)
+{
+    return t->virtual_time ? t->spare : 0;
+}
+
+/* What is kept of each worker and task, for any executor. */
+static double book_bytes(const crew_trainer *t, uint32_t tasks)
+{
+    double worker = sizeof *t->tally + sizeof *t->worker + sizeof *t->record_done +
+                    sizeof *t->record_busy + 128; /* the policy, the plan */
+    double virtual = t->virtual_time ? crew_sim_bytes(t->n, tasks) : 0;
+    return t->n * worker + tasks * (double)(sizeof *t->task_work + sizeof *t->kept) + virtual;
+}
+
 static crew_status check_memory(crew_trainer *t, struct crew_error *err)
 {
-    double params = (double)t->net->n_params * sizeof(float), n = t->n;
+    double params = (double)t->net->n_params * sizeof(float), n = t->threads;
+    uint32_t tasks = t->cfg.batch_tasks + t->spare;
     double vectors = t->best || !strcmp(t->cfg.keep, "best") ? 2 : 1;
-    double need =
-        vectors * params + n * (double)crew_desk_bytes(t) +
-        (double)crew_reduce_bytes(t->net->n_params, t->cfg.batch_tasks + t->spare, t->n) +
-        (double)crew_optimizer_bytes(t->cfg.optimizer, t->net->n_params);
+    double need = vectors * params + n * (double)crew_desk_bytes(t) + book_bytes(t, tasks) +
+                  (double)crew_reduce_bytes(t->net->n_params, tasks, holes(t), t->threads) +
+                  (double)crew_optimizer_bytes(t->cfg.optimizer, t->net->n_params);
     double have = (double)crew_machine_free_bytes();
     if (need <= have)
         return CREW_OK;
@@ -237,7 +258,7 @@ static crew_status take_memory(crew_trainer *t, struct crew_error *err)
     t->record_done = crew_zalloc(t->n * sizeof *t->record_done);
     t->record_busy = crew_zalloc(t->n * sizeof *t->record_busy);
     t->worker = crew_zalloc(t->n * sizeof *t->worker);
-    t->reduce = crew_reduce_create(t->net->n_params, (uint32_t)tasks, t->n);
+    t->reduce = crew_reduce_create(t->net->n_params, (uint32_t)tasks, holes(t), t->threads);
     t->sampler = crew_sampler_create((uint32_t)t->info.rows, t->cfg.task_rows, t->cfg.seed);
     bool best = t->best || strcmp(t->cfg.keep, "best");
     if (!t->params || !best || !t->tally || !t->task_work || !t->kept || !t->record_done ||
@@ -246,69 +267,6 @@ static crew_status take_memory(crew_trainer *t, struct crew_error *err)
                          t->net->n_params, t->n);
     t->net->params = t->params;
     return CREW_OK;
-}
-
-/* ---- Policy and executor ---- */
-
-static crew_status unknown_policy(const char *spec, struct crew_error *err)
-{
-    const char *names[32];
-    size_t n = 0;
-    for (; n < 32 && crew_policy_at(n); n++)
-        names[n] = crew_policy_at(n)->name;
-    return crew_fail_unknown(err, "policy", spec, names, n);
-}
-
-static crew_status make_policy(crew_trainer *t, struct crew_error *err)
-{
-    struct crew_policy_config cfg = {.struct_size = sizeof cfg, .n = t->n, .seed = t->cfg.seed};
-    const struct crew_policy_ops *ops =
-        t->cfg.policy_ops ? t->cfg.policy_ops : crew_policy_find(t->cfg.policy);
-    double *times = NULL;
-    size_t n_times = 0;
-    if (!ops)
-        return unknown_policy(t->cfg.policy, err);
-    if (ops->abi != CREW_POLICY_ABI)
-        return crew_fail(err, CREW_EINVAL,
-                         "policy %s is made for another version: abi %u, not %u", ops->name,
-                         ops->abi, CREW_POLICY_ABI);
-    (void)crew_text_name(t->cfg.policy, &cfg.settings);
-    cfg.settings = t->cfg.policy_ops ? NULL : cfg.settings;
-    if (t->cfg.times)
-        TRY(crew_times_read(t->cfg.times, &times, &n_times, err));
-    cfg.mean_s = times;
-    crew_status status = CREW_OK;
-    if (times && n_times != t->n)
-        status =
-            crew_fail(err, CREW_EINVAL, "times has %zu numbers for %u workers", n_times, t->n);
-    if (status == CREW_OK) {
-        t->loop.policy = ops;
-        status = ops->create(&cfg, &t->loop.policy_self, err);
-    }
-    crew_times_free(times);
-    return status;
-}
-
-static crew_status make_loop(crew_trainer *t, struct crew_error *err)
-{
-    double *slowdown = crew_zalloc(t->n * sizeof *slowdown);
-    if (crew_loop_init(&t->loop, t->n) != CREW_OK || !slowdown) {
-        crew_free(slowdown);
-        return crew_fail(err, CREW_ENOMEM, "no memory for %u workers", t->n);
-    }
-    t->work = (struct crew_work){t, crew_task_compute, crew_task_settle};
-    crew_status status =
-        t->cfg.emulate ? parse_emulate(t->cfg.emulate, slowdown, t->n, err) : CREW_OK;
-    if (status == CREW_OK) {
-        struct crew_threads_config e = {t->pool, t->machine, t->cfg.batch_tasks + t->spare,
-                                        t->cfg.emulate ? slowdown : NULL};
-        status = crew_threads_create(&e, &t->loop.executor_self, err);
-    }
-    if (status == CREW_OK)
-        t->loop.executor = &crew_threads;
-    crew_free(slowdown);
-    TRY(status);
-    return make_policy(t, err);
 }
 
 static crew_status make_optimizer(crew_trainer *t, struct crew_error *err)
@@ -338,10 +296,9 @@ static crew_status build(crew_trainer *t, const struct crew_config *cfg,
                                      t->info.classes};
     TRY(crew_network_create(t->cfg.model, &shape, t->info.class_names, &data->scaler, &t->net,
                             err));
+    TRY(crew_arrange_speeds(t, err));
     TRY(find_cores(t, err));
-    t->spare = t->n;
-    if (t->cfg.task_rows > t->info.rows)
-        t->cfg.task_rows = (uint32_t)t->info.rows;
+    limit_tasks(t);
     TRY(check_memory(t, err));
     TRY(start_threads(t, err));
     TRY(crew_settle_workers(t, err));
@@ -356,7 +313,7 @@ static crew_status build(crew_trainer *t, const struct crew_config *cfg,
             "only %llu steps in all: more epochs, or fewer rows a round (batch-tasks x "
             "task-rows), learn more",
             (unsigned long long)steps);
-    TRY(make_loop(t, err));
+    TRY(crew_arrange(t, err));
     crew_test_fusion(t);
     if (!t->fuse)
         crew_trainer_add_note(t, "this BLAS kernel adds in place with other last bits: "
@@ -375,7 +332,8 @@ crew_status crew_trainer_create(const struct crew_config *cfg, const struct crew
     crew_status status = build(t, cfg, data, err);
     t->cfg.model = t->cfg.policy = t->cfg.cores = t->cfg.bind = t->cfg.emulate = t->cfg.times =
         NULL;
-    t->cfg.optimizer = t->cfg.schedule = t->cfg.keep = NULL; /* borrowed until here */
+    t->cfg.optimizer = t->cfg.schedule = t->cfg.keep = NULL;
+    t->cfg.executor = t->cfg.speeds = t->cfg.profile = NULL; /* borrowed until here */
     if (status == CREW_OK)
         *out = t;
     else
@@ -387,13 +345,14 @@ void crew_trainer_destroy(crew_trainer *t)
 {
     if (!t)
         return;
-    for (uint32_t i = 0; t->desk && i < t->n; i++)
+    for (uint32_t i = 0; t->desk && i < t->threads; i++)
         crew_free(t->desk[i].memory);
     if (t->loop.executor)
         t->loop.executor->destroy(t->loop.executor_self);
     if (t->loop.policy && t->loop.policy->destroy)
         t->loop.policy->destroy(t->loop.policy_self);
     crew_loop_free(&t->loop);
+    crew_speeds_destroy(t->speeds);
     crew_pool_destroy(t->pool);
     if (t->blas_borrowed)
         crew_blas_return();
@@ -412,6 +371,7 @@ void crew_trainer_destroy(crew_trainer *t)
     crew_free(t->record_done);
     crew_free(t->record_busy);
     crew_free(t->worker);
+    crew_free(t->fingerprint);
     for (size_t i = 0; i < t->n_notes; i++)
         crew_free(t->note[i]);
     crew_free(t);

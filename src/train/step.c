@@ -1,7 +1,8 @@
 /* From the mean gradient to new parameters: is it finite, how long is it, the optimiser's step.
  * In slices that whoever is free takes: the coordinator, and the workers that did at least half
  * as many tasks as the busiest in the round before. A parked or slow core would only be waited
- * for. The bits do not depend on who did what: every parameter's update stands alone.
+ * for; threads that compute for virtual workers all help. The bits do not depend on who did
+ * what: every parameter's update stands alone.
  *
  *   next    relaxed: hands out numbers, the pool publishes the rest
  *   bad     relaxed: read after the pool's E2 */
@@ -66,19 +67,24 @@ static void slices(void *self, uint32_t worker)
     }
 }
 
+static bool helps(const crew_trainer *t, uint32_t i, uint64_t most)
+{
+    return t->virtual_time || 2 * t->record_done[i] >= most;
+}
+
 static void run(struct pass *p)
 {
     crew_trainer *t = p->t;
     uint64_t most = 0;
-    for (uint32_t i = 0; i < t->n; i++)
+    for (uint32_t i = 0; i < t->threads && !t->virtual_time; i++)
         most = t->record_done[i] > most ? t->record_done[i] : most;
-    bool spread = t->net->n_params > 2 * SLICE && most > 0;
-    for (uint32_t i = 1; i < t->n && spread; i++)
-        if (2 * t->record_done[i] >= most)
+    bool spread = t->net->n_params > 2 * SLICE && (most > 0 || t->virtual_time);
+    for (uint32_t i = 1; i < t->threads && spread; i++)
+        if (helps(t, i, most))
             crew_pool_start(t->pool, i, slices, p);
     slices(p, 0);
-    for (uint32_t i = 1; i < t->n && spread; i++)
-        if (2 * t->record_done[i] >= most)
+    for (uint32_t i = 1; i < t->threads && spread; i++)
+        if (helps(t, i, most))
             crew_pool_wait(t->pool, i);
 }
 

@@ -1,5 +1,6 @@
 /* What is known of rounds and runs. */
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "train/trainer.h"
@@ -44,6 +45,7 @@ bool crew_record_emit(crew_trainer *t, double loss, double lr, double seconds)
         .seconds = seconds,
         .wait_s = t->loop.outcome.seconds,
         .elapsed_s = crew_trainer_now(t) - t->began_s,
+        .real_s = crew_now_s() - t->real_began_s,
         .n = t->n,
         .quota = t->loop.plan.quota,
         .done = t->record_done,
@@ -55,31 +57,40 @@ bool crew_record_emit(crew_trainer *t, double loss, double lr, double seconds)
     return t->cfg.on_round(t->cfg.user, &r);
 }
 
-void crew_trainer_summary(crew_trainer *t, struct crew_summary *out)
+static void place(const crew_trainer *t, uint32_t i, struct crew_worker_summary *w)
 {
     const struct crew_machine_info *m = crew_machine_info(t->machine);
+    w->kind = -1;
+    if (t->virtual_time)
+        return;
+    w->slot = i % m->n_slots;
+    w->cpu = m->slots[w->slot].cpu;
+    w->kind = m->slots[w->slot].kind;
+    w->bound = crew_pool_bound(t->pool, i);
+}
+
+void crew_trainer_summary(crew_trainer *t, struct crew_summary *out)
+{
     memset(out, 0, sizeof *out);
     out->rounds = t->round;
     out->epochs = t->epochs;
     out->rows = t->rows;
     out->epoch_limit = t->cfg.epochs;
     out->round_limit = t->cfg.rounds;
+    out->virtual_time = t->virtual_time;
     out->wall_s = t->wall_s;
+    out->real_s = t->real_s;
     out->train_s = t->train_s;
     for (uint32_t i = 0; i < t->n; i++) {
         const struct crew_tally *y = &t->tally[i];
-        uint32_t slot = i % m->n_slots;
         t->worker[i] = (struct crew_worker_summary){
-            .slot = slot,
-            .cpu = m->slots[slot].cpu,
-            .kind = m->slots[slot].kind,
-            .bound = crew_pool_bound(t->pool, i),
             .tasks = y->kept,
             .dropped = y->dropped,
             .busy_s = y->busy_s,
             .mean_s = y->task_s.n ? y->task_s.mean : (double)NAN,
             .sd_s = crew_stats_sd(&y->task_s),
         };
+        place(t, i, &t->worker[i]);
         out->worker_s += y->busy_s;
         out->wasted_s += y->wasted_s;
     }
@@ -97,14 +108,14 @@ void crew_trainer_summary(crew_trainer *t, struct crew_summary *out)
     out->worker = t->worker;
 }
 
-/* ---- Evaluation on all workers ---- */
+/* ---- Evaluation on all threads ---- */
 
 struct measure {
     crew_trainer *t;
     const crew_dataset *data;
     size_t rows;
     size_t scratch_bytes;
-    char *scratch;                /* [n][scratch_bytes] */
+    char *scratch;                /* [threads][scratch_bytes] */
     struct crew_evaluation *part; /* one a block: summed in order, whoever did it */
     size_t n_parts;
     _Atomic size_t next; /* relaxed: hands out numbers, the pool publishes the parts */
@@ -134,7 +145,7 @@ crew_status crew_trainer_measure(crew_trainer *t, const crew_dataset *data,
     struct measure m = {.t = t, .data = data, .rows = info.rows};
     m.n_parts = (info.rows + CREW_EVAL_ROWS - 1) / CREW_EVAL_ROWS;
     m.scratch_bytes = crew_round_up(crew_network_block_bytes(t->net), CREW_PAIR);
-    m.scratch = crew_alloc(t->n * m.scratch_bytes);
+    m.scratch = crew_alloc(t->threads * m.scratch_bytes);
     m.part = crew_zalloc((m.n_parts + 1) * sizeof *m.part);
     if (m.scratch && m.part)
         crew_pool_all(t->pool, measure_blocks, &m);

@@ -54,9 +54,23 @@ static crew_status end_epoch(crew_trainer *t)
         }
     }
     r.elapsed_s = crew_trainer_now(t) - t->began_s;
+    r.real_s = crew_now_s() - t->real_began_s;
     if (t->cfg.on_epoch && !t->cfg.on_epoch(t->cfg.user, &r))
         crew_trainer_request_stop(t);
     return CREW_OK;
+}
+
+/* Executors have no words, so why one failed is said here. */
+static crew_status compute(crew_trainer *t)
+{
+    crew_status status =
+        crew_loop_run(&t->loop, t->cfg.seed, t->round_rows.spare, t->task_work, &t->work);
+    if (status != CREW_EINPUT || !t->virtual_time)
+        return status;
+    return crew_fail(t->run_error, CREW_EINPUT,
+                     "the recording of a worker in speeds has run out after %llu rounds; "
+                     "replay-wrap starts it again",
+                     (unsigned long long)t->round);
 }
 
 /* One round of synchronous SGD. Coordinator only. The order is the design: plan, compute,
@@ -76,7 +90,7 @@ static crew_status run_round(crew_trainer *t)
         t->task_work[i] = (double)n / (double)t->cfg.task_rows;
     }
     crew_reduce_begin(t->reduce, rows->tasks + rows->spare);
-    TRY(crew_loop_run(&t->loop, t->cfg.seed, rows->spare, t->task_work, &t->work));
+    TRY(compute(t));
     const float *grad = crew_reduce_finish(t->reduce, &loss);
     TRY(check_finite(t, grad, loss));
     crew_step(t, grad, lr);
@@ -94,10 +108,16 @@ static crew_status run_round(crew_trainer *t)
     return epoch_done ? end_epoch(t) : CREW_OK;
 }
 
-static bool over(const crew_trainer *t, uint64_t last_epoch, uint64_t last_round)
+/* Virtual time stands still between rounds: there is no round in flight to be ended. */
+static bool virtually_late(const crew_trainer *t)
 {
-    return atomic_load_explicit(&t->stop, memory_order_relaxed) ||
-           (t->cfg.epochs && t->epochs >= last_epoch) ||
+    return t->virtual_time && t->cfg.time_limit_s > 0 &&
+           crew_trainer_now(t) - t->began_s >= t->cfg.time_limit_s;
+}
+
+static bool finished(const crew_trainer *t, uint64_t last_epoch, uint64_t last_round)
+{
+    return (t->cfg.epochs && t->epochs >= last_epoch) ||
            (t->cfg.rounds && t->round >= last_round);
 }
 
@@ -108,22 +128,28 @@ static void run(void *self, uint32_t worker)
     uint64_t last_epoch = t->epochs + t->cfg.epochs, last_round = t->round + t->cfg.rounds;
     crew_status status = CREW_OK;
     t->began_s = crew_trainer_now(t);
+    t->real_began_s = crew_now_s();
     t->first_round = t->round;
-    while (status == CREW_OK && !over(t, last_epoch, last_round))
+    t->timed_out = false;
+    while (status == CREW_OK && !finished(t, last_epoch, last_round) && !t->timed_out &&
+           !atomic_load_explicit(&t->stop, memory_order_relaxed)) {
         status = run_round(t);
+        t->timed_out = virtually_late(t) && !finished(t, last_epoch, last_round);
+    }
     if (t->epoch_loss_rows)
         t->train_loss = t->epoch_loss / (double)t->epoch_loss_rows;
     if (t->best && t->best_epoch && (status == CREW_OK || status == CREW_ESTOPPED))
         memcpy(t->params, t->best, t->net->n_params * sizeof *t->best);
     t->wall_s += crew_trainer_now(t) - t->began_s;
+    t->real_s += crew_now_s() - t->real_began_s;
     t->run_status = status == CREW_ESTOPPED ? CREW_OK : status;
 }
 
-/* The caller's thread sleeps, and keeps the time limit: it ends the round in flight. */
+/* The caller's thread sleeps, and keeps the real time limit: it ends the round in flight. */
 crew_status crew_trainer_run(crew_trainer *t, struct crew_error *err)
 {
     struct crew_error own = {.status = CREW_OK};
-    double limit = t->cfg.time_limit_s;
+    double limit = t->virtual_time ? 0 : t->cfg.time_limit_s;
     if (t->running)
         return crew_fail(err, CREW_ESTATE, "the trainer is running: not a call for callbacks");
     t->running = true;
@@ -134,8 +160,9 @@ crew_status crew_trainer_run(crew_trainer *t, struct crew_error *err)
         crew_trainer_request_stop(t);
     (void)crew_pool_join(t->pool, -1);
     t->run_error = NULL;
-    t->timed_out = late;
-    t->stopped = atomic_exchange_explicit(&t->stop, false, memory_order_relaxed) && !late;
+    t->timed_out |= late;
+    t->stopped =
+        atomic_exchange_explicit(&t->stop, false, memory_order_relaxed) && !t->timed_out;
     t->loop.executor->resume(t->loop.executor_self); /* served: the next run goes on */
     t->running = false;
     if (t->run_status == CREW_OK)

@@ -1,11 +1,12 @@
-/* A trainer's insides, for the files that build it (setup.c), run it (trainer.c) and report on
- * it (summary.c). */
+/* A trainer's insides, for the files that build it (setup.c, arrange.c, prior.c), run it
+ * (trainer.c) and report on it (summary.c). */
 #ifndef CREW_TRAIN_TRAINER_H
 #define CREW_TRAIN_TRAINER_H
 
 #include "base/stats.h"
 #include "data/sampler.h"
 #include "exec/loop.h"
+#include "exec/speed.h"
 #include "machine/claim.h"
 #include "machine/pool.h"
 #include "train/network.h"
@@ -40,7 +41,11 @@ struct crew_trainer {
     struct crew_config cfg; /* strings are not kept */
     const crew_dataset *train, *validation;
     struct crew_dataset_info info; /* of train */
-    uint32_t n;
+    uint32_t n;                    /* workers: of policy, loop, tallies and records */
+    uint32_t threads; /* that compute: of pool, desks and sums; n unless time is virtual */
+    bool virtual_time;
+    crew_speeds *speeds; /* of the n virtual workers, or NULL */
+    char *fingerprint;   /* of the machine, for profiles; NULL where time is virtual */
 
     crew_machine *machine;
     crew_claim *claim;
@@ -58,7 +63,7 @@ struct crew_trainer {
 
     float *params;            /* [n_params] */
     float *best;              /* [n_params] kept for keep = best, else NULL */
-    struct crew_desk *desk;   /* [n] */
+    struct crew_desk *desk;   /* [threads] */
     struct crew_tally *tally; /* [n] */
     double *task_work;        /* [max_tasks] */
     bool *kept;               /* [max_tasks] */
@@ -72,8 +77,9 @@ struct crew_trainer {
     double epoch_loss; /* weighted by rows, of the epoch under way */
     double train_loss; /* of the last one; NaN */
     uint64_t epoch_loss_rows;
-    double wall_s, train_s; /* of all runs */
-    double began_s;         /* this run, by crew_trainer_now() */
+    double wall_s, train_s, real_s; /* of all runs */
+    double began_s;                 /* this run, by crew_trainer_now() */
+    double real_began_s;            /* by crew_now_s() */
     double best_accuracy;
     uint64_t best_epoch;
     bool timed_out, stopped; /* the last run */
@@ -96,6 +102,24 @@ static inline double crew_trainer_now(const crew_trainer *t)
 
 /* Keep a sentence for crew_trainer_note(). */
 void crew_trainer_add_note(crew_trainer *t, const char *fmt, ...) CREW_PRINTF(2, 3);
+
+/* arrange.c: who computes, and who decides. crew_arrange_speeds(): the virtual workers, if they
+ * are, and how many. crew_arrange(): executor and policy. */
+CREW_CHECKED crew_status crew_arrange_speeds(crew_trainer *t, struct crew_error *err);
+CREW_CHECKED crew_status crew_arrange(crew_trainer *t, struct crew_error *err);
+
+/* prior.c: what a profile knows of the workers. */
+struct crew_prior {
+    double *tasks, *mean_s; /* [n] as in struct crew_policy_config, or NULL: nothing */
+    uint32_t known;         /* workers with tasks */
+};
+/* From t->cfg.profile, NULL: none; notes say what is taken. CREW_EINPUT, CREW_EFORMAT,
+ * CREW_ENOMEM. Free it in any case. */
+CREW_CHECKED crew_status crew_prior_read(crew_trainer *t, struct crew_prior *out,
+                                         struct crew_error *err);
+void crew_prior_free(struct crew_prior *p);
+/* Sets t->fingerprint. CREW_ENOMEM. */
+CREW_CHECKED crew_status crew_prior_fingerprint(crew_trainer *t, struct crew_error *err);
 
 /* settle.c: from outside the pool. crew_settle_workers(): CREW_EBLAS, CREW_ENOMEM; makes the
  * desks. crew_test_fusion() sets t->fuse. */

@@ -1,0 +1,489 @@
+/* Profiles: what is written comes back, what is not a profile is refused, and a trainer takes
+ * only what is about its own task and workers. */
+#include "testing.h"
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "train/profile.h"
+#include "trainer_rig.h"
+#include <math.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/crew_profile_XXXXXX", path[64];
+
+static int open_folder(void **state)
+{
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(path, sizeof path, "%s/profile", folder);
+    return rig_open(state);
+}
+
+static int close_folder(void **state)
+{
+    unlink(path);
+    rmdir(folder);
+    return rig_close(state);
+}
+
+static void put(const char *text, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, n, f), n);
+    fclose(f);
+}
+
+static char *contents(size_t *n)
+{
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    char *text = calloc(1, 1 << 16);
+    *n = fread(text, 1, (1 << 16) - 1, f);
+    fclose(f);
+    return text;
+}
+
+/* ---- The file ---- */
+
+static bool same_number(double a, double b)
+{
+    return (isnan(a) && isnan(b)) || (a == b && signbit(a) == signbit(b));
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+static void comes_back(const struct crew_profile *p)
+{
+    struct crew_profile q;
+    assert_int_equal(crew_profile_write(p, path, true, NULL), CREW_OK);
+    assert_int_equal(crew_profile_read(path, &q, NULL), CREW_OK);
+    assert_true(same_text(p->model, q.model) && same_text(p->blas, q.blas) &&
+                same_text(p->machine, q.machine) && p->rows == q.rows && p->n == q.n);
+    for (uint32_t i = 0; i < p->n; i++) {
+        const struct crew_profile_slot *a = &p->slot[i], *b = &q.slot[i];
+        assert_true(a->cpu == b->cpu && a->count == b->count);
+        assert_true(same_number(a->mean_s, b->mean_s));
+        assert_true(same_number(a->variance_s2, b->variance_s2));
+    }
+    crew_profile_free(&q);
+}
+
+static void what_is_written_comes_back_to_the_last_bit(void **state)
+{
+    (void)state;
+    char model[] = "mlp:64", blas[] = "Zen", machine[] = "two \"cores\"\n";
+    struct crew_profile_slot slot[] = {
+        {0, 720, 1.0 / 3, 1e-300},
+        {1023, UINT64_C(1) << 53, 5e-324, 0},
+        {-1, 1, 1.7e308, (double)NAN},
+        {7, 0, (double)NAN, (double)NAN},
+    };
+    comes_back(&(struct crew_profile){model, 16, blas, machine, 4, slot});
+    comes_back(&(struct crew_profile){model, 16, NULL, NULL, 4, slot});
+    comes_back(&(struct crew_profile){NULL, 0, NULL, NULL, 1, slot + 3});
+}
+
+static void an_existing_file_is_kept_unless_it_may_be_replaced(void **state)
+{
+    (void)state;
+    struct crew_profile_slot slot = {.cpu = -1, .count = 0};
+    const struct crew_profile p = {.n = 1, .slot = &slot};
+    struct crew_error err;
+    size_t n;
+    put("mine", 4);
+    assert_int_equal(crew_profile_write(&p, path, false, &err), CREW_EOUTPUT);
+    assert_non_null(strstr(err.text, "exists already"));
+    char *text = contents(&n);
+    assert_string_equal(text, "mine");
+    free(text);
+    assert_int_equal(crew_profile_write(&p, path, true, &err), CREW_OK);
+}
+
+#define SLOT "{\"cpu\":0,\"count\":2,\"mean_s\":1.5,\"variance_s2\":0}"
+#define TASK "{\"model\":\"mlp:9\",\"rows\":8,\"blas\":\"Zen\"}"
+#define PROFILE(TASK_, MACHINE, SLOTS) \
+    "{\"crew_profile\":1,\"task\":" TASK_ ",\"machine\":" MACHINE ",\"slots\":" SLOTS "}"
+#define ONE(SLOT_) PROFILE("null", "null", "[" SLOT_ "]")
+
+static void what_is_no_profile_is_refused_with_a_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *why;
+    } wrong[] = {
+        {"", "line 1"},
+        {"[]", "not a version"},
+        {"{\"crew_profile\":\"1\"}", "not a version"},
+        {"{\"crew_profile\":2}", "version 2, this program reads 1"},
+        {"{\"crew_profile\":1}", "task"},
+        {PROFILE(TASK, "null", "[" SLOT "]") "x", "line 1"},
+        {PROFILE(TASK, "null", "[" SLOT "]") "{}", "line 1"},
+        {PROFILE(TASK, "null,\"more\":1", "[" SLOT "]"), "more"},
+        {PROFILE(TASK, "null,\"task\":null", "[" SLOT "]"), "task"},
+        {PROFILE(TASK, "7", "[" SLOT "]"), "machine is neither"},
+        {PROFILE("7", "null", "[" SLOT "]"), "task"},
+        {PROFILE("{\"model\":null,\"rows\":8,\"blas\":null}", "null", "[" SLOT "]"), "task"},
+        {PROFILE("{\"model\":\"a\",\"rows\":0,\"blas\":null}", "null", "[" SLOT "]"),
+         "rows is 0"},
+        {PROFILE("{\"model\":\"a\",\"rows\":1048577,\"blas\":null}", "null", "[" SLOT "]"),
+         "rows is 1048577"},
+        {PROFILE("{\"model\":\"a\",\"rows\":1.0,\"blas\":null}", "null", "[" SLOT "]"), "task"},
+        {PROFILE("{\"model\":\"a\",\"rows\":1,\"blas\":1}", "null", "[" SLOT "]"),
+         "blas is neither"},
+        {PROFILE("null", "null", "{}"), "slots is no list of 1..10000000"},
+        {PROFILE("null", "null", "[]"), "slots is no list"},
+        {ONE("1"), "slot 0"},
+        {ONE(SLOT ",{}"), "slot 1"},
+        {ONE("{\"cpu\":-1,\"count\":0,\"mean_s\":null,\"variance_s2\":null}"), "cpu is"},
+        {ONE("{\"cpu\":\"0\",\"count\":0,\"mean_s\":null,\"variance_s2\":null}"), "cpu is"},
+        {ONE("{\"cpu\":9999999999,\"count\":0,\"mean_s\":null,\"variance_s2\":null}"),
+         "cpu is"},
+        {ONE("{\"cpu\":0,\"count\":-1,\"mean_s\":null,\"variance_s2\":null}"), "count must"},
+        {ONE("{\"cpu\":0,\"count\":9007199254740993,\"mean_s\":1,\"variance_s2\":0}"),
+         "count must"},
+        {ONE("{\"cpu\":0,\"count\":1.5,\"mean_s\":1,\"variance_s2\":null}"), "slot 0"},
+        {ONE("{\"cpu\":0,\"count\":1,\"mean_s\":0,\"variance_s2\":null}"), "mean_s must"},
+        {ONE("{\"cpu\":0,\"count\":1,\"mean_s\":-1,\"variance_s2\":null}"), "mean_s must"},
+        {ONE("{\"cpu\":0,\"count\":1,\"mean_s\":null,\"variance_s2\":null}"), "mean_s must"},
+        {ONE("{\"cpu\":0,\"count\":0,\"mean_s\":1,\"variance_s2\":null}"), "mean_s must"},
+        {ONE("{\"cpu\":0,\"count\":1,\"mean_s\":\"1\",\"variance_s2\":null}"), "neither"},
+        {ONE("{\"cpu\":0,\"count\":1,\"mean_s\":1e999,\"variance_s2\":null}"), "line 1"},
+        {ONE("{\"cpu\":0,\"count\":1,\"mean_s\":NaN,\"variance_s2\":null}"), "line 1"},
+        {ONE("{\"cpu\":0,\"count\":2,\"mean_s\":1,\"variance_s2\":-1}"), "variance_s2 must"},
+        {ONE("{\"cpu\":0,\"count\":1,\"mean_s\":1,\"variance_s2\":1}"), "variance_s2 must"},
+        {ONE("{\"cpu\":0,\"count\":1,\"mean_s\":1}"), "slot 0"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct crew_profile p;
+        struct crew_error err = {.text = ""};
+        put(wrong[i].text, strlen(wrong[i].text));
+        if (crew_profile_read(path, &p, &err) != CREW_EFORMAT ||
+            !strstr(err.text, wrong[i].why) || !strstr(err.text, path))
+            fail_msg("%s: '%s' does not say '%s'", wrong[i].text, err.text, wrong[i].why);
+        assert_true(!p.slot && !p.model && !p.machine);
+        assert_int_equal(crew_profile_read(path, &p, NULL), CREW_EFORMAT);
+    }
+}
+
+static void what_cannot_be_read_is_told_from_what_is_malformed(void **state)
+{
+    (void)state;
+    struct crew_profile p;
+    struct crew_error err;
+    assert_int_equal(crew_profile_read("/nowhere/profile", &p, &err), CREW_EINPUT);
+    assert_non_null(strstr(err.text, "No such file"));
+    assert_int_equal(crew_profile_read(folder, &p, &err), CREW_EINPUT);
+    assert_non_null(strstr(err.text, "directory"));
+}
+
+/* Any byte changed, any part missing: read or refused, never more. */
+static void damaged_files_do_no_harm(void **state)
+{
+    (void)state;
+    static const char good[] = PROFILE(TASK, "\"m\"", "[" SLOT "," SLOT "]");
+    static const char bytes[] = "\0\"{}[],:-0e.\\u\xff";
+    char bad[sizeof good];
+    struct crew_profile p;
+    put(good, sizeof good - 1);
+    assert_int_equal(crew_profile_read(path, &p, NULL), CREW_OK);
+    crew_profile_free(&p);
+    for (size_t i = 0; i < sizeof good - 1; i++) {
+        put(good, i);
+        assert_int_equal(crew_profile_read(path, &p, NULL), CREW_EFORMAT);
+        for (size_t b = 0; b < sizeof bytes - 1; b++) {
+            memcpy(bad, good, sizeof good);
+            bad[i] = bytes[b];
+            put(bad, sizeof good - 1);
+            crew_status status = crew_profile_read(path, &p, NULL);
+            assert_true(status == CREW_OK || status == CREW_EFORMAT);
+            crew_profile_free(&p);
+        }
+    }
+    static char deep[100000];
+    memset(deep, '[', sizeof deep);
+    put(deep, sizeof deep);
+    assert_int_equal(crew_profile_read(path, &p, NULL), CREW_EFORMAT);
+}
+
+static void a_machine_has_one_name_and_another_machine_another(void **state)
+{
+    (void)state;
+    static const char *const machines[] = {"pack:2 core:4 pu:1", "pack:2 core:4 pu:1",
+                                           "pack:1 core:8 pu:1", "pack:2 core:4 pu:2"};
+    char *name[4];
+    for (int i = 0; i < 4; i++) {
+        crew_machine *m;
+        setenv("HWLOC_SYNTHETIC", machines[i], 1);
+        assert_int_equal(crew_machine_create(NULL, &m, NULL), CREW_OK);
+        assert_non_null(name[i] = crew_profile_machine(m));
+        crew_machine_destroy(m);
+    }
+    unsetenv("HWLOC_SYNTHETIC");
+    assert_string_equal(name[0], name[1]);
+    assert_true(strcmp(name[0], name[2]) && strcmp(name[0], name[3]) &&
+                strcmp(name[2], name[3]));
+    for (int i = 0; i < 4; i++)
+        crew_free(name[i]);
+}
+
+/* ---- In training ---- */
+
+/* A policy that keeps what it is told, and plans like uniform for two. */
+static double told_tasks[4], told_mean_s[4], known_mean_s[4];
+static bool told, known;
+
+static crew_status create(const struct crew_policy_config *cfg, void **self,
+                          struct crew_error *err)
+{
+    (void)err;
+    *self = NULL;
+    told = cfg->prior_tasks != NULL;
+    known = cfg->mean_s != NULL;
+    assert_true(told == (cfg->prior_mean_s != NULL) && cfg->n <= 4);
+    for (uint32_t i = 0; i < cfg->n; i++) {
+        told_tasks[i] = told ? cfg->prior_tasks[i] : 0;
+        told_mean_s[i] = told ? cfg->prior_mean_s[i] : 0;
+        known_mean_s[i] = known ? cfg->mean_s[i] : 0;
+    }
+    return CREW_OK;
+}
+
+static void plan(void *self, const struct crew_plan_request *rq, struct crew_plan *out)
+{
+    (void)self;
+    for (uint32_t i = 0; i < rq->n; i++)
+        out->quota[i] = rq->tasks / rq->n + (i < rq->tasks % rq->n);
+}
+
+static const struct crew_policy_ops listener = {
+    .abi = CREW_POLICY_ABI, .name = "listener", .create = create, .plan = plan};
+
+static struct crew_config config(void)
+{
+    struct crew_config cfg = rig_config();
+    cfg.policy_ops = &listener;
+    return cfg;
+}
+
+static void noted(const crew_trainer *t, const char *what)
+{
+    for (size_t i = 0; crew_trainer_note(t, i); i++)
+        if (strstr(crew_trainer_note(t, i), what))
+            return;
+    for (size_t i = 0; crew_trainer_note(t, i); i++)
+        print_message("note: %s\n", crew_trainer_note(t, i));
+    fail_msg("no note says '%s'", what);
+}
+
+/* A run with this configuration notes that; nothing is taken then. */
+static void refuses(const struct crew_config *cfg, const char *why)
+{
+    crew_trainer *t = rig_trainer(cfg);
+    noted(t, why);
+    assert_false(told);
+    crew_trainer_destroy(t);
+}
+
+static void save_after_a_run(const struct crew_config *cfg, struct crew_summary *s)
+{
+    crew_trainer *t = rig_trainer(cfg);
+    rig_run(t);
+    assert_int_equal(crew_trainer_save_profile(t, path, true, NULL), CREW_OK);
+    crew_trainer_summary(t, s);
+    s->worker = memcpy(malloc(s->n * sizeof *s->worker), s->worker, s->n * sizeof *s->worker);
+    crew_trainer_destroy(t);
+}
+
+static void free_workers(struct crew_summary *s)
+{
+    union {
+        const void *borrowed;
+        void *own;
+    } worker = {s->worker};
+    free(worker.own);
+}
+
+static void the_next_run_takes_what_this_one_measured(void **state)
+{
+    (void)state;
+    struct crew_config cfg = config();
+    struct crew_summary s;
+    struct crew_profile p;
+    save_after_a_run(&cfg, &s);
+    assert_int_equal(crew_profile_read(path, &p, NULL), CREW_OK);
+    assert_true(p.n == 2 && !strcmp(p.model, "mlp:9") && p.rows == RIG_TASK_ROWS && p.blas);
+    cfg.profile = path;
+    crew_trainer *t = rig_trainer(&cfg);
+    uint32_t bound = 0;
+    for (uint32_t i = 0; i < 2; i++) {
+        /* all of its tasks but the warm-up */
+        assert_int_equal(p.slot[i].count, s.worker[i].tasks - 1);
+        assert_true(p.slot[i].mean_s == s.worker[i].mean_s);
+        assert_true(fabs(sqrt(p.slot[i].variance_s2) - s.worker[i].sd_s) <=
+                    1e-12 * s.worker[i].sd_s);
+        assert_true(p.slot[i].cpu == (s.worker[i].bound ? (int64_t)s.worker[i].cpu : -1));
+        assert_true(told_tasks[i] == (s.worker[i].bound ? (double)p.slot[i].count : 0));
+        assert_true(told_mean_s[i] == (s.worker[i].bound ? p.slot[i].mean_s : 0));
+        bound += s.worker[i].bound;
+    }
+    noted(t, bound == 2   ? "times of 2 of 2 workers are taken"
+             : bound == 1 ? "times of 1 of 2 workers are taken"
+                          : "times of 0 of 2 workers are taken");
+    assert_true(known == (bound == 2)); /* what is measured is known, too */
+    for (uint32_t i = 0; i < 2 && known; i++)
+        assert_true(known_mean_s[i] == p.slot[i].mean_s);
+    crew_trainer_destroy(t);
+    cfg.times = "7,9";
+    crew_trainer_destroy(rig_trainer(&cfg));
+    assert_true(known && known_mean_s[0] == 7 && known_mean_s[1] == 9);
+    crew_profile_free(&p);
+    free_workers(&s);
+}
+
+/* The file of a run, changed in one place each. */
+static void what_is_of_another_task_or_machine_is_left_with_a_note(void **state)
+{
+    (void)state;
+    struct crew_config cfg = config(), other;
+    struct crew_summary s;
+    struct crew_profile p;
+    save_after_a_run(&cfg, &s);
+    free_workers(&s);
+    cfg.profile = path;
+    other = cfg;
+    other.model = "mlp:8";
+    refuses(&other, "nothing is taken: its model is mlp:9, this one mlp:8");
+    other = cfg;
+    other.task_rows = 9;
+    refuses(&other, "its task has 8 rows, this one 9");
+    other = cfg;
+    other.emulate = "1:3x";
+    refuses(&other, "emulates 1:3x");
+    other = cfg;
+    other.executor = "sim";
+    other.speeds = "2*1ms";
+    refuses(&other, "this one simulated");
+    assert_int_equal(crew_profile_read(path, &p, NULL), CREW_OK);
+    p.blas[0] = '?';
+    p.blas[1] = 0;
+    assert_int_equal(crew_profile_write(&p, path, true, NULL), CREW_OK);
+    refuses(&cfg, "its BLAS kernel is ?, this one");
+    crew_free(p.blas);
+    p.blas = NULL;
+    assert_int_equal(crew_profile_write(&p, path, true, NULL), CREW_OK);
+    refuses(&cfg, "its times are simulated");
+    crew_profile_free(&p);
+}
+
+/* Worker i is on slot i modulo their number: a CPU's second worker takes its second entry. */
+static void slots_are_matched_by_cpu_in_the_order_of_workers(void **state)
+{
+    (void)state;
+    struct crew_config cfg = config();
+    struct crew_summary s;
+    struct crew_profile p;
+    cfg.cores = "auto";
+    cfg.workers = 4;
+    save_after_a_run(&cfg, &s);
+    assert_int_equal(crew_profile_read(path, &p, NULL), CREW_OK);
+    assert_int_equal(p.n, 4);
+    for (uint32_t i = 0; i < 2; i++) { /* backwards, with one of an unknown CPU */
+        struct crew_profile_slot swap = p.slot[i];
+        p.slot[i] = p.slot[3 - i];
+        p.slot[3 - i] = swap;
+    }
+    int64_t lost = p.slot[2].cpu;
+    p.slot[2].cpu = INT32_MAX;
+    assert_int_equal(crew_profile_write(&p, path, true, NULL), CREW_OK);
+    cfg.profile = path;
+    crew_trainer *t = rig_trainer(&cfg);
+    if (lost >= 0 && s.worker[0].cpu != s.worker[1].cpu && s.worker[0].cpu == s.worker[2].cpu) {
+        /* two CPUs a, b: the file has b a - a, of workers 3 2 - 0 */
+        noted(t, "times of 3 of 4 workers are taken");
+        assert_true(told_mean_s[0] == p.slot[1].mean_s);
+        assert_true(told_mean_s[1] == p.slot[0].mean_s);
+        assert_true(told_mean_s[2] == p.slot[3].mean_s);
+        assert_true(told_tasks[3] == 0 && told_mean_s[3] == 0 && !known);
+    }
+    crew_trainer_destroy(t);
+    crew_profile_free(&p);
+    free_workers(&s);
+}
+
+static void simulated_workers_are_matched_by_number(void **state)
+{
+    (void)state;
+    struct crew_config cfg = config();
+    struct crew_summary s;
+    struct crew_profile p;
+    cfg.executor = "sim";
+    cfg.workers = 0;
+    cfg.speeds = "1ms 2ms 4ms";
+    save_after_a_run(&cfg, &s);
+    assert_true(known && known_mean_s[2] == 4e-3); /* true means */
+    assert_int_equal(crew_profile_read(path, &p, NULL), CREW_OK);
+    assert_true(!p.machine && !p.blas && !strcmp(p.model, "mlp:9") && p.n == 3);
+    cfg.profile = path;
+    crew_trainer *t = rig_trainer(&cfg);
+    noted(t, "times of 3 of 3 workers are taken");
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(p.slot[i].cpu == -1 && p.slot[i].count > 0);
+        assert_true(fabs(told_mean_s[i] - 1e-3 * (1 << i)) < 1e-12);
+        assert_true(told_tasks[i] == (double)p.slot[i].count);
+    }
+    crew_trainer_destroy(t);
+    cfg.speeds = "1ms 2ms";
+    refuses(&cfg, "it has 3 workers, speeds 2");
+    struct crew_config threads = config();
+    threads.profile = path;
+    refuses(&threads, "its times are simulated");
+    crew_profile_free(&p);
+    free_workers(&s);
+    /* of no task at all: only for a simulation */
+    static const char plain[] =
+        ONE("{\"cpu\":null,\"count\":5,\"mean_s\":0.5,\"variance_s2\":null},"
+            "{\"cpu\":null,\"count\":0,\"mean_s\":null,\"variance_s2\":null}");
+    put(plain, sizeof plain - 1);
+    t = rig_trainer(&cfg);
+    noted(t, "times of 1 of 2 workers are taken");
+    assert_true(told_tasks[0] == 5 && told_mean_s[0] == 0.5 && told_tasks[1] == 0);
+    crew_trainer_destroy(t);
+    refuses(&threads, "its times are simulated");
+}
+
+static void a_file_that_is_no_profile_is_an_error(void **state)
+{
+    (void)state;
+    struct crew_config cfg = config();
+    struct crew_error err;
+    crew_trainer *t;
+    cfg.profile = "/nowhere/profile";
+    assert_int_equal(crew_trainer_create(&cfg, &rig_data, &t, &err), CREW_EINPUT);
+    put("{}", 2);
+    cfg.profile = path;
+    assert_int_equal(crew_trainer_create(&cfg, &rig_data, &t, &err), CREW_EFORMAT);
+    assert_non_null(strstr(err.text, "not a profile"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_written_comes_back_to_the_last_bit),
+        cmocka_unit_test(an_existing_file_is_kept_unless_it_may_be_replaced),
+        cmocka_unit_test(what_is_no_profile_is_refused_with_a_reason),
+        cmocka_unit_test(what_cannot_be_read_is_told_from_what_is_malformed),
+        cmocka_unit_test(damaged_files_do_no_harm),
+        cmocka_unit_test(a_machine_has_one_name_and_another_machine_another),
+        cmocka_unit_test(the_next_run_takes_what_this_one_measured),
+        cmocka_unit_test(what_is_of_another_task_or_machine_is_left_with_a_note),
+        cmocka_unit_test(slots_are_matched_by_cpu_in_the_order_of_workers),
+        cmocka_unit_test(simulated_workers_are_matched_by_number),
+        cmocka_unit_test(a_file_that_is_no_profile_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, open_folder, close_folder);
+}
