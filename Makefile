@@ -2,6 +2,7 @@
 # make            library and command               make prop_minmax     one file of tests/
 # make install    PREFIX, DESTDIR                   make MODE=tsan test  thread sanitizer (asan: the other two)
 # make bench      benchmarks                        make deps            install what is missing
+# make paper      the ATA paper's figures, simulated
 
 VERSION   := 0.1.0
 SOVERSION := 0
@@ -28,7 +29,7 @@ TESTS := $(sort $(basename $(notdir $(wildcard tests/unit_*.c tests/prop_*.c tes
 CLIS  := $(sort $(basename $(notdir $(wildcard tests/cli_*.sh))))
 BENCH := $(sort $(basename $(notdir $(wildcard bench/bench_*.c))))
 
-.PHONY: all demo test deps testdeps layers bench install clean $(TESTS) $(CLIS) $(BENCH)
+.PHONY: all demo test deps testdeps layers bench paper install clean $(TESTS) $(CLIS) $(BENCH)
 .SECONDARY:
 
 all: $O/crew $O/libcrew.so.$(SOVERSION)
@@ -88,6 +89,9 @@ $(BENCH): %: $O/bench/%
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $<
 
 bench: $(BENCH)
+
+paper: all
+	python3 bench/paper.py $O/crew
 
 layers:
 	tests/layers.sh

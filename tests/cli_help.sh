@@ -7,6 +7,9 @@ golden help_plan help plan
 golden help_plan plan --help
 golden help_eval help eval
 golden help_predict predict -h
+golden help_sim help sim
+golden help_speeds help speeds
+golden help_speeds sim --speeds help
 golden list list
 golden list_policies list policies
 golden list_policies train --policy help
@@ -15,9 +18,13 @@ golden list_optimizers train --optimizer help
 golden list_schedules list schedules
 golden list_datasets list datasets
 golden list_datasets eval --data help FILE
+golden list_scenarios list scenarios
+golden list_scenarios sim --scenario help
 
-run help train
-[ "$(awk 'length > 80' "$tmp/out")" = "" ] || miss "help train: lines over 80 columns"
+for about in sim speeds train; do
+    run help $about
+    [ "$(awk 'length > 80' "$tmp/out")" = "" ] || miss "help $about: lines over 80 columns"
+done
 for option in --data --policy --batch-tasks --task-rows --log --save --json --time-limit; do
     holds "$option"
 done
@@ -33,6 +40,7 @@ done
 
 expect 2 "did you mean 'train'?" tarin
 expect 2 "did you mean 'policies'?" list polcies
+expect 2 "did you mean 'speeds'?" help sped
 expect 2 "did you mean '--workers'?" train --wrokers 2
 expect 2 "did you mean '--confusion'?" eval some.safetensors --confuson
 expect 2 "unknown option '-x'" train -qx
@@ -47,7 +55,7 @@ expect 2 "only for bash" help --completion fish
 # Every option of every command stands in the manual page and in the completion script.
 "$CREW" help --man >"$tmp/man" || miss "help --man"
 "$CREW" help --completion bash >"$tmp/completion" || miss "help --completion bash"
-for command in train eval predict list cores plan help; do
+for command in train eval predict list cores plan sim help; do
     grep -q "^\.SS crew $command " "$tmp/man" || miss "no crew $command in the manual page"
     for option in $("$CREW" help $command | sed -n 's/^  .\{4\}--\([a-z-]*\).*/\1/p'); do
         grep -qF -e "--$option" "$tmp/completion" || miss "no --$option in the completion script"
@@ -66,6 +74,9 @@ EOF
     [ "$(bash "$tmp/complete.sh" "$tmp/completion" crew pl)" = plan ] || miss "completion of pl"
     [ "$(bash "$tmp/complete.sh" "$tmp/completion" crew train --policy a)" = "ata ata-empirical" ] ||
         miss "completion of --policy a"
+    [ "$(bash "$tmp/complete.sh" "$tmp/completion" crew sim --scenario paper-s)" = paper-sqrt ] ||
+        miss "completion of --scenario paper-s"
+    [ "$(bash "$tmp/complete.sh" "$tmp/completion" crew help sp)" = speeds ] || miss "completion of help sp"
 fi
 
 # Standard output that cannot be written is told, a closed pipe is not.
@@ -74,8 +85,8 @@ for command in "list policies" cores "cores --json" "plan --times 1,2" "help --m
     [ $? -eq 1 ] && grep -q "cannot be written" "$tmp/err" || miss "crew $command >/dev/full"
 done
 seq 200000 | {
-    "$CREW" plan --times @- 2>"$tmp/err"
+    "$CREW" plan --times @- --json 2>"$tmp/err"
     echo $? >"$tmp/code"
-} | head -1 >/dev/null
+} | head -c 9 >/dev/null
 [ "$(cat "$tmp/code")" -eq 141 ] && [ ! -s "$tmp/err" ] || miss "a closed pipe: $(cat "$tmp/code")"
 done_testing

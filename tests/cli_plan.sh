@@ -33,4 +33,6 @@ expect 2 "$tmp/empty: no numbers" plan --times "@$tmp/empty"
 seq 1 100000 | "$CREW" plan --times @- -B 1000003 --json >"$tmp/out" || miss "many workers"
 sum=$(sed 's/.*\[//; s/\].*//' "$tmp/out" | tr , '\n' | awk '{s += $1} END {print s}')
 [ "$sum" -eq 1000003 ] || miss "quotas of many workers sum to $sum"
+seq 1 1001 | "$CREW" plan --times @- >"$tmp/out" || miss "a long table"
+[ "$(grep -c '^ ' "$tmp/out")" -eq 1000 ] && holds "... 1 more workers; --json prints all" || miss "a long table"
 done_testing

@@ -19,6 +19,15 @@ struct command {
 /* The table of commands, closed by a NULL name. */
 extern const struct command commands[];
 
+/* What `crew help` explains beside the commands; the table is closed by a NULL name. */
+struct help_topic {
+    const char *name;
+    const char *summary; /* one line without a full stop */
+    void (*print)(FILE *to);
+};
+extern const struct help_topic help_topics[];
+const struct help_topic *find_help_topic(const char *name); /* or NULL */
+
 enum { MAX_GROUPS = 4, MAX_OPTIONS = 96 };
 
 /* What a command accepts. */
@@ -78,6 +87,7 @@ int run_predict(const struct command *self, int argc, char **argv);
 int run_list(const struct command *self, int argc, char **argv);
 int run_cores(const struct command *self, int argc, char **argv);
 int run_plan(const struct command *self, int argc, char **argv);
+int run_sim(const struct command *self, int argc, char **argv);
 int run_help(const struct command *self, int argc, char **argv);
 
 #endif

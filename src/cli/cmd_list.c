@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "study/simulate.h"
 #include <string.h>
 
 enum { INDENT = 4, SETTING = 30 }; /* columns */
@@ -39,6 +40,11 @@ static bool schedule_at(size_t i, struct crew_entry *out)
     return copy(crew_schedule_at(i), out);
 }
 
+static bool scenario_at(size_t i, struct crew_entry *out)
+{
+    return copy(crew_scenario_at(i), out);
+}
+
 static bool dataset_at(size_t i, struct crew_entry *out)
 {
     const struct crew_dataset_entry *d = crew_dataset_at(i);
@@ -68,7 +74,7 @@ static void print_dataset(FILE *to, size_t i)
 }
 
 static const struct topic {
-    const char *name, *option; /* `crew list NAME` = `crew train --OPTION help` */
+    const char *name, *option; /* `crew list NAME` = --OPTION help */
     const char *usage;
     entry_at *at;
     void (*print_more)(FILE *to, size_t i); /* of entry i, or NULL */
@@ -79,6 +85,7 @@ static const struct topic {
     {"schedules", "schedule", "--schedule NAME[:SETTING=VALUE,...]", schedule_at, NULL},
     {"datasets", "data", "--data NAME, FILE, FOLDER or synth:ROWSxSHAPExCLASSES", dataset_at,
      print_dataset},
+    {"scenarios", "scenario", "--scenario NAME", scenario_at, NULL},
 };
 enum { TOPICS = sizeof topics / sizeof *topics };
 
@@ -121,9 +128,12 @@ static const struct topic *topic_of(const char *option)
 bool print_choices(FILE *to, const char *option)
 {
     const struct topic *t = topic_of(option);
+    const struct help_topic *h = find_help_topic(option);
     if (t)
         print_topic(to, t);
-    return t != NULL;
+    else if (h)
+        h->print(to);
+    return t || h;
 }
 
 const char *option_with_choices(size_t i)

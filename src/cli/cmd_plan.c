@@ -42,12 +42,16 @@ static struct forecast predict(const double *times, const uint64_t *quota, size_
     return f;
 }
 
+enum { ROWS = 1000 }; /* that anybody reads */
+
 static void print_table(const double *times, const uint64_t *quota, size_t n, struct forecast f)
 {
     printf("worker      s/task                tasks       busy s\n");
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && i < ROWS; i++)
         printf("%6zu %11.6g %20" PRIu64 " %12.6g\n", i, times[i], quota[i],
                (double)quota[i] * times[i]);
+    if (n > ROWS)
+        printf("... %zu more workers; --json prints all\n", n - ROWS);
     printf("\nround %.6g s, idle %.1f%% of %zu worker%s\n", f.round_s,
            100 * fmax(0, 1 - f.busy_s / f.round_s / (double)n), n, n == 1 ? "" : "s");
 }

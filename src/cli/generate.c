@@ -1,6 +1,8 @@
 /* The manual page and the completion script, from the tables that also drive parsing. Each
  * command prints its own part when it is run with --help=man or --help=bash. */
 #include "cli/generate.h"
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void ask_commands(const char *format)
@@ -73,6 +75,25 @@ void print_manual(FILE *to, const struct parser *p)
             option_as_roff(to, o);
 }
 
+/* As it stands in `crew help`: its lines are laid out. */
+static void topic_as_roff(FILE *to, const struct help_topic *t)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *memory = open_memstream(&text, &bytes);
+    if (!memory)
+        return;
+    t->print(memory);
+    fclose(memory);
+    fputs(".SH ", to);
+    for (const char *s = t->name; *s; s++)
+        fputc(toupper((unsigned char)*s), to);
+    fputs("\n.nf\n", to);
+    roff(to, text);
+    fputs(".fi\n", to);
+    free(text);
+}
+
 void print_manual_page(FILE *to)
 {
     fprintf(to,
@@ -88,6 +109,8 @@ void print_manual_page(FILE *to)
             "\\fBhelp\\fR, too.\n",
             crew_version());
     ask_commands("man");
+    for (const struct help_topic *t = help_topics; t->name; t++)
+        topic_as_roff(stdout, t);
     fputs(".SH EXIT STATUS\n"
           "0 done, also after a stop on request; 1 failed, an output cannot be written; 2 "
           "usage; 3 bad input\n"
@@ -156,8 +179,11 @@ void print_completion_script(FILE *to)
     fputs("    esac\n"
           "    case $values in *\" $prev \"*) words= ;; esac\n"
           "    case $prev in\n"
-          "    help) words=\"$commands $words\" ;;\n",
+          "    help) words=\"$commands $words",
           to);
+    for (const struct help_topic *t = help_topics; t->name; t++)
+        fprintf(to, " %s", t->name);
+    fputs("\" ;;\n", to);
     print_values(to);
     fputs("    esac\n"
           "    [ \"$COMP_CWORD\" -eq 1 ] && words=\"$commands --help --version\"\n"

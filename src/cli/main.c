@@ -26,13 +26,27 @@ const struct command commands[] = {
      "Prints the most likely class of every row, one a line. DATA is what `crew train` takes, "
      "or - for standard\n"
      "input; labels in it are ignored.\n"},
-    {"list", "what there is to choose from", "policies|models|optimizers|schedules|datasets",
-     run_list, NULL},
+    {"list", "what there is to choose from",
+     "policies|models|optimizers|schedules|datasets|scenarios", run_list, NULL},
     {"cores", "the cores that workers may run on", NULL, run_cores, NULL},
     {"plan", "split tasks so that the busiest worker is done first", NULL, run_plan,
      "The split is exact: no other one has a shorter round if every task takes its worker's "
      "seconds.\n"},
-    {"help", "explain a command", "[COMMAND]", run_help, NULL},
+    {"sim", "policies in virtual time, on machines that are not at hand", NULL, run_sim,
+     "Every policy plans the rounds and learns from the times, as in training, but no gradient "
+     "is "
+     "computed: task\n"
+     "times are drawn from given laws, the same ones for all policies. The scenarios are those "
+     "of "
+     "the ATA paper;\n"
+     "what --speeds takes is explained by `crew help speeds`. Policies know the true mean "
+     "times: "
+     "fixed splits by\n"
+     "them, and alpha of ata is twice the largest one unless it is given.\n"
+     "\n"
+     "Interrupt ends the simulations and shows the policies that are finished; a second one "
+     "leaves at once.\n"},
+    {"help", "explain a command or a topic", "[COMMAND]", run_help, NULL},
     {0},
 };
 
@@ -50,6 +64,9 @@ static void print_commands(FILE *to)
                 "usage: crew COMMAND [OPTIONS]\n\n");
     for (const struct command *c = commands; c->name; c++)
         fprintf(to, "  %-9s %s\n", c->name, c->summary);
+    fprintf(to, "\nTopics of crew help\n\n");
+    for (const struct help_topic *t = help_topics; t->name; t++)
+        fprintf(to, "  %-9s %s\n", t->name, t->summary);
     fprintf(to, "\nTry: crew train --data digits\nMore: crew help COMMAND\n");
 }
 
@@ -65,12 +82,14 @@ static int print_version(void)
     return finish(&self, 0);
 }
 
-static int unknown_command(const char *typed)
+static int unknown_command(const char *typed, const struct help_topic *topics)
 {
-    const char *names[16];
+    const char *names[32];
     size_t n = 0;
     for (; commands[n].name && n < 16; n++)
         names[n] = commands[n].name;
+    for (; topics && topics->name && n < 32; topics++)
+        names[n++] = topics->name;
     const char *near = crew_option_nearest(typed, names, n);
     fprintf(stderr, "crew: unknown command '%s'%s%s%s (see crew help)\n", typed,
             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
@@ -109,8 +128,13 @@ int run_help(const struct command *self, int argc, char **argv)
         return usage_error(self, "there is no completion for '%s', only for bash",
                            h.completion);
     const struct command *about = first < argc ? find(argv[first]) : NULL;
+    const struct help_topic *topic = first < argc ? find_help_topic(argv[first]) : NULL;
+    if (topic) {
+        topic->print(stdout);
+        return finish(self, 0);
+    }
     if (first < argc && !about)
-        return unknown_command(argv[first]);
+        return unknown_command(argv[first], help_topics);
     if (about) {
         char *args[] = {argv[first], option, NULL};
         return about->run(about, 2, args);
@@ -146,5 +170,5 @@ int main(int argc, char **argv)
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
         return run_help(find("help"), 1, argv);
     const struct command *c = find(argv[1]);
-    return c ? c->run(c, argc - 1, argv + 1) : unknown_command(argv[1]);
+    return c ? c->run(c, argc - 1, argv + 1) : unknown_command(argv[1], NULL);
 }

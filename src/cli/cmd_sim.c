@@ -1,0 +1,339 @@
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "study/simulate.h"
+#include <inttypes.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+struct sim {
+    struct crew_simulation_config cfg;
+    const char *seed;
+    bool csv, json, quiet;
+};
+
+#define ROW(NAME, LETTER, TYPE, FIELD, ...)                         \
+    {                                                               \
+        .name = NAME, .letter = LETTER, .type = CREW_OPTION_##TYPE, \
+        .offset = offsetof(struct sim, FIELD), __VA_ARGS__          \
+    }
+
+/* "" as a default: the option takes "help", as those that take a name do. */
+static const struct crew_option options[] = {
+    ROW("scenario", 0, STRING, cfg.scenario, .value = "", .argument = "NAME",
+        .help = "task times of the ATA paper, see crew list scenarios; needs --workers"),
+    ROW("speeds", 0, STRING, cfg.speeds, .value = "", .argument = "\"COUNT*LAW ...\"",
+        .help = "task times of your own, see crew help speeds"),
+    ROW("workers", 'w', U32, cfg.workers, .min = 1, .max = 2e9, .argument = "N",
+        .help = "of the scenario"),
+    ROW("batch-tasks", 'B', U32, cfg.batch_tasks, .min = 1, .max = 2e9, .value = "23",
+        .argument = "TASKS", .help = "results a round, the paper's B"),
+    ROW("rounds", 0, U64, cfg.rounds, .min = 1, .max = 4e9, .value = "10000", .argument = "N",
+        .help = "rounds of every policy"),
+    ROW("policy", 'p', STRING, cfg.policy,
+        .value = "greedy,fixed,uniform,queue,ata,ata-empirical", .argument = "NAMES",
+        .help =
+            "one or several with their settings, as in greedy,ata:width=4,alpha=2; see crew "
+            "list policies"),
+    ROW("seed", 's', STRING, seed, .argument = "N",
+        .help = "fixes all random numbers; not given: 1"),
+    ROW("seeds", 0, STRING, cfg.seeds, .argument = "N,N,...",
+        .help = "simulate with each of them: means and their standard errors"),
+    ROW("pretrain", 0, U64, cfg.pretrain, .min = 0, .max = 4e9, .argument = "ROUNDS",
+        .help = "policies start from the times of so many rounds before the first"),
+    ROW("profile", 0, STRING, cfg.profile, .argument = "FILE",
+        .help = "policies start from the times in this file; see save-profile"),
+    ROW("save-profile", 0, STRING, cfg.save_profile, .argument = "FILE",
+        .help = "write what was measured of each worker; takes one policy and one seed"),
+    ROW("curve", 0, STRING, cfg.curve, .argument = "FILE.csv",
+        .help = "write time, worker time and regret against rounds, about 20 a decade"),
+    ROW("replay-wrap", 0, FLAG, cfg.replay_wrap,
+        .help = "a recording in speeds that runs out starts again"),
+    ROW("csv", 0, FLAG, csv, .help = "print one CSV line a policy instead of a table"),
+    ROW("json", 0, FLAG, json, .help = "print one JSON object instead of a table"),
+    ROW("force", 'f', FLAG, cfg.replace, .help = "replace existing outputs"),
+    ROW("quiet", 'q', FLAG, quiet, .help = "print results only, no progress and no notes"),
+    {.type = CREW_OPTION_END},
+};
+
+/* ---- Signals: the first ends the simulations after the present round, the second leaves ----
+ */
+
+static atomic_int caught;
+
+static void on_signal(int number)
+{
+    if (atomic_exchange(&caught, number))
+        _exit(128 + number);
+}
+
+static void watch_signals(void)
+{
+    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&a.sa_mask);
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGTERM, &a, NULL);
+}
+
+/* ---- Progress: one line rewritten on a terminal, a plain line every two seconds elsewhere
+ * ---- */
+
+enum { PLAIN_CALLS = 20 }; /* of on_progress(), ten a second */
+
+struct progress {
+    bool quiet, terminal, drawn;
+    size_t calls;
+};
+
+static bool on_progress(void *user, const char *policy, uint64_t seed, double done)
+{
+    struct progress *p = user;
+    char text[160];
+    struct winsize w;
+    if (!p->quiet && (p->terminal || ++p->calls % PLAIN_CALLS == 0)) {
+        int width =
+            p->terminal && ioctl(2, TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? w.ws_col - 1 : 159;
+        snprintf(text, sizeof text, "%3.0f%%  %.100s, seed %" PRIu64, 100 * done, policy, seed);
+        fprintf(stderr, p->terminal ? "\r%.*s\033[K" : "%.*s\n", width, text);
+        p->drawn = p->terminal;
+    }
+    return !atomic_load(&caught);
+}
+
+/* ---- Figures: one list of columns for all three forms ---- */
+
+enum { NAME_LEAST = 13, NAME_MOST = 24 };
+
+static const struct column {
+    const char *key;    /* in JSON and CSV */
+    const char *head;   /* in the table */
+    size_t offset;      /* of the struct crew_figure */
+    int width;          /* in the table */
+    const char *format; /* of a number there */
+    double scale;       /* times this there */
+} columns[] = {
+    {"round_mean_s", "round s", offsetof(struct crew_policy_figures, round_s), 10, "%.5g", 1},
+    {"worker_mean_s", "worker s", offsetof(struct crew_policy_figures, worker_s), 10, "%.5g",
+     1},
+    {"time_ratio", "time", offsetof(struct crew_policy_figures, time_ratio), 8, "%.3f", 1},
+    {"cost_ratio", "cost", offsetof(struct crew_policy_figures, cost_ratio), 8, "%.3f", 1},
+    {"proxy_regret_s", "regret s", offsetof(struct crew_policy_figures, regret_s), 11, "%.5g",
+     1},
+    {"explore_share", "explore %", offsetof(struct crew_policy_figures, explore_share), 10,
+     "%.2f", 100},
+    {"plan_us", "plan us", offsetof(struct crew_policy_figures, plan_us), 9, "%.3g", 1},
+};
+enum { COLUMNS = sizeof columns / sizeof *columns };
+
+static const struct crew_figure *figure(const struct crew_policy_figures *f, size_t column)
+{
+    return (const void *)((const char *)f + columns[column].offset);
+}
+
+/* ---- The table ---- */
+
+/* One number, or a dash; with a sign of two bytes before it, one character wide. */
+static void print_number(const struct column *c, double v, const char *sign)
+{
+    char text[64] = "-";
+    if (isfinite(v))
+        snprintf(text, sizeof text, c->format, v * c->scale);
+    else
+        sign = "";
+    int blanks = c->width - (int)strlen(text) - (*sign ? 1 : 0);
+    printf("%*s%s%s", blanks > 1 ? blanks : 1, "", sign, text);
+}
+
+static void print_policy(const struct crew_simulation *s, const struct crew_policy_figures *f,
+                         int name_width)
+{
+    int length = (int)strlen(f->policy);
+    if (length > name_width)
+        printf("%s\n%*s", f->policy, name_width, "");
+    else
+        printf("%-*s", name_width, f->policy);
+    for (size_t c = 0; c < COLUMNS; c++)
+        print_number(&columns[c], figure(f, c)->mean, "");
+    fputc('\n', stdout);
+    if (s->n_seeds < 2)
+        return;
+    printf("%*s", name_width, "");
+    for (size_t c = 0; c < COLUMNS; c++) {
+        struct column se = columns[c];
+        se.format = "%.2g";
+        print_number(&se, figure(f, c)->se, "±");
+    }
+    fputc('\n', stdout);
+}
+
+static void print_footer(const struct sim *sim, const struct crew_simulation *s)
+{
+    bool scenario = sim->cfg.scenario != NULL;
+    printf("\n%s %s: %" PRIu32 " workers, %" PRIu32 " tasks a round, %" PRIu64
+           " rounds, seed%s ",
+           scenario ? "scenario" : "speeds", scenario ? sim->cfg.scenario : sim->cfg.speeds,
+           s->workers, s->batch_tasks, s->rounds, s->n_seeds > 1 ? "s" : "");
+    for (size_t k = 0; k < s->n_seeds; k++)
+        printf("%s%" PRIu64, k ? "," : "", s->seeds[k]);
+    printf("\nround, worker  mean seconds of a round: its length, all workers' time\n"
+           "time           length of the rounds / greedy's; lower is better\n"
+           "cost           greedy's worker time / the policy's; higher is better\n"
+           "regret         proxy loss of all rounds above that of the split by true means\n"
+           "explore        rounds that were planned to learn\n");
+    if (s->n_seeds > 1)
+        printf("±              standard error of the mean of %zu seeds\n", s->n_seeds);
+}
+
+static void print_table(const struct sim *sim, const struct crew_simulation *s)
+{
+    int name = NAME_LEAST;
+    for (size_t p = 0; p < s->n_policies; p++) {
+        int length = (int)strlen(s->figures[p].policy);
+        name = length > name && length <= NAME_MOST ? length : name;
+    }
+    printf("%-*s", name, "policy");
+    for (size_t c = 0; c < COLUMNS; c++)
+        printf("%*s", columns[c].width, columns[c].head);
+    fputc('\n', stdout);
+    for (size_t p = 0; p < s->n_policies; p++)
+        print_policy(s, &s->figures[p], name);
+    print_footer(sim, s);
+}
+
+/* ---- For programs ---- */
+
+static void print_csv(const struct crew_simulation *s)
+{
+    printf("policy");
+    for (int se = 0; se < (s->n_seeds > 1 ? 2 : 1); se++)
+        for (size_t c = 0; c < COLUMNS; c++)
+            printf(",%s%s", columns[c].key, se ? "_se" : "");
+    fputc('\n', stdout);
+    for (size_t p = 0; p < s->n_policies; p++) {
+        const char *quote = strchr(s->figures[p].policy, ',') ? "\"" : "";
+        printf("%s%s%s", quote, s->figures[p].policy, quote);
+        for (int se = 0; se < (s->n_seeds > 1 ? 2 : 1); se++)
+            for (size_t c = 0; c < COLUMNS; c++) {
+                const struct crew_figure *f = figure(&s->figures[p], c);
+                double v = se ? f->se : f->mean;
+                printf(isfinite(v) ? ",%.17g" : ",", v);
+            }
+        fputc('\n', stdout);
+    }
+}
+
+static json_t *policy_as_json(const struct crew_simulation *s,
+                              const struct crew_policy_figures *f)
+{
+    char key[40];
+    json_t *o = json_object();
+    json_object_set_new(o, "policy", text_or_null(f->policy));
+    for (size_t c = 0; c < COLUMNS; c++)
+        json_object_set_new(o, columns[c].key, real_or_null(figure(f, c)->mean));
+    for (size_t c = 0; c < COLUMNS && s->n_seeds > 1; c++) {
+        snprintf(key, sizeof key, "%s_se", columns[c].key);
+        json_object_set_new(o, key, real_or_null(figure(f, c)->se));
+    }
+    return o;
+}
+
+/* Whole numbers in JSON have 63 bits here; beyond them a seed is a text. */
+static json_t *seed_as_json(uint64_t seed)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, seed);
+    return seed <= INT64_MAX ? json_integer((json_int_t)seed) : json_string(text);
+}
+
+static void print_json(const struct sim *sim, const struct crew_simulation *s)
+{
+    json_t *policies = json_array(), *seeds = json_array();
+    for (size_t p = 0; p < s->n_policies; p++)
+        json_array_append_new(policies, policy_as_json(s, &s->figures[p]));
+    for (size_t k = 0; k < s->n_seeds; k++)
+        json_array_append_new(seeds, seed_as_json(s->seeds[k]));
+    bool scenario = sim->cfg.scenario != NULL;
+    json_t *o = json_pack("{s:o, s:I, s:I, s:I, s:o, s:b, s:o}", "policies", policies,
+                          "workers", (json_int_t)s->workers, "batch_tasks",
+                          (json_int_t)s->batch_tasks, "rounds", (json_int_t)s->rounds, "seeds",
+                          seeds, "stopped", (int)s->stopped, scenario ? "scenario" : "speeds",
+                          text_or_null(scenario ? sim->cfg.scenario : sim->cfg.speeds));
+    json_dumpf(o, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    fputc('\n', stdout);
+    json_decref(o);
+}
+
+/* ---- The command ---- */
+
+/* -1: all is well. What the library would refuse, too, is refused here in the options' names.
+ */
+static int check_usage(const struct command *self, struct sim *sim)
+{
+    static const struct crew_option seed = {.name = "seed", .type = CREW_OPTION_U64};
+    struct crew_simulation_config *cfg = &sim->cfg;
+    struct crew_error why;
+    uint64_t number;
+    cfg->scenario = *cfg->scenario ? cfg->scenario : NULL;
+    cfg->speeds = *cfg->speeds ? cfg->speeds : NULL;
+    if (!cfg->scenario && !cfg->speeds)
+        return usage_error(self, "--scenario or --speeds is missing: how long tasks take");
+    if (cfg->scenario && cfg->speeds)
+        return usage_error(self, "--scenario and --speeds exclude each other");
+    if (cfg->scenario && !cfg->workers)
+        return usage_error(self, "--scenario needs --workers");
+    if (cfg->pretrain && cfg->profile)
+        return usage_error(self, "--pretrain and --profile exclude each other");
+    if (sim->json && sim->csv)
+        return usage_error(self, "--json and --csv exclude each other");
+    if (sim->seed && cfg->seeds)
+        return usage_error(self, "--seed and --seeds exclude each other");
+    if (sim->seed && crew_option_set(&seed, sim->seed, &number, &why) != CREW_OK)
+        return usage_error(self, "--%s", why.text);
+    if (!cfg->seeds)
+        cfg->seeds = sim->seed ? sim->seed : "1";
+    return -1;
+}
+
+static void print_notes(const struct sim *sim, const struct crew_simulation *s)
+{
+    if (s->stopped)
+        fprintf(stderr, "crew sim: stopped; policies that were finished: %zu%s\n",
+                s->n_policies, sim->cfg.save_profile ? ", and no profile is written" : "");
+    else if (!sim->quiet && isnan(s->figures[0].time_ratio.mean))
+        fprintf(stderr, "note: without greedy in --policy there are no ratios\n");
+}
+
+int run_sim(const struct command *self, int argc, char **argv)
+{
+    struct sim sim;
+    struct crew_simulation result;
+    struct crew_error err = {.status = CREW_OK};
+    int first;
+    const struct parser p = {.command = self, .group = {{options, &sim}}, .n_groups = 1};
+    int code = parse_options(&p, argc, argv, &first);
+    if (code < 0)
+        code = check_usage(self, &sim);
+    if (code >= 0)
+        return code;
+    struct progress progress = {.quiet = sim.quiet, .terminal = isatty(2) == 1};
+    sim.cfg.on_progress = on_progress;
+    sim.cfg.user = &progress;
+    watch_signals();
+    crew_status status = crew_simulate(&sim.cfg, &result, &err);
+    if (progress.drawn)
+        fputs("\r\033[K", stderr);
+    if (status != CREW_OK)
+        return fail(self, status, &err);
+    print_notes(&sim, &result);
+    if (sim.json)
+        print_json(&sim, &result);
+    else if (sim.csv)
+        print_csv(&result);
+    else if (result.n_policies)
+        print_table(&sim, &result);
+    crew_simulation_free(&result);
+    return finish(self, 0);
+}

@@ -1,0 +1,95 @@
+#include "study/lists.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include <crew/policy.h>
+#include <string.h>
+
+static size_t count_pieces(const char *text)
+{
+    size_t n = 1;
+    for (; *text; text++)
+        n += *text == ',';
+    return n;
+}
+
+/* ---- Policies ---- */
+
+static bool is_setting(const char *piece)
+{
+    return piece[strcspn(piece, ",:=")] == '=';
+}
+
+static void split(struct crew_policy_list *list)
+{
+    for (char *s = list->text, end = ','; end; s++) {
+        size_t n = strcspn(s, ",");
+        while (s[n] && is_setting(s + n + 1))
+            n += 1 + strcspn(s + n + 1, ",");
+        end = s[n];
+        s[n] = '\0';
+        list->name[list->n++] = s;
+        s += n;
+    }
+}
+
+static crew_status check_name(const char *spec, struct crew_error *err)
+{
+    const char *names[32];
+    size_t n = 0;
+    if (crew_policy_find(spec))
+        return CREW_OK;
+    size_t comma = strcspn(spec, ",");
+    if (comma < crew_text_name(spec, NULL))
+        return crew_fail(err, CREW_EINVAL,
+                         "policy '%.64s': settings follow a colon, as in %.*s:%.48s", spec,
+                         (int)(comma < 32 ? comma : 32), spec, spec + comma + 1);
+    for (const struct crew_policy_ops *p; n < 32 && (p = crew_policy_at(n)); n++)
+        names[n] = p->name;
+    return crew_fail_unknown(err, "policy", spec, names, n);
+}
+
+crew_status crew_policy_list_parse(const char *text, struct crew_policy_list *out,
+                                   struct crew_error *err)
+{
+    *out = (struct crew_policy_list){0};
+    out->text = crew_strdup(text);
+    out->name = crew_zalloc(count_pieces(text) * sizeof *out->name);
+    if (!out->text || !out->name)
+        return crew_fail(err, CREW_ENOMEM, "no memory for the list of policies");
+    split(out);
+    for (size_t i = 0; i < out->n; i++)
+        TRY(check_name(out->name[i], err));
+    return CREW_OK;
+}
+
+void crew_policy_list_free(struct crew_policy_list *list)
+{
+    crew_free(list->name);
+    crew_free(list->text);
+}
+
+/* ---- Seeds ---- */
+
+crew_status crew_seeds_parse(const char *text, uint64_t **out, size_t *n,
+                             struct crew_error *err)
+{
+    uint64_t *seed = crew_alloc(count_pieces(text) * sizeof *seed);
+    *out = seed;
+    *n = 0;
+    if (!seed)
+        return crew_fail(err, CREW_ENOMEM, "no memory for the list of seeds");
+    for (const char *s = text, *end; s; s = *end ? end + 1 : NULL) {
+        end = s + strcspn(s, ",");
+        if (!crew_text_u64(s, (size_t)(end - s), &seed[*n]))
+            return crew_fail(err, CREW_EINVAL,
+                             "seeds: item %zu is '%.*s', must be a whole number below 2^64",
+                             *n + 1, (int)(end - s < 40 ? end - s : 40), s);
+        for (size_t i = 0; i < *n; i++)
+            if (seed[i] == seed[*n])
+                return crew_fail(err, CREW_EINVAL, "seeds: %llu is given twice",
+                                 (unsigned long long)seed[i]);
+        ++*n;
+    }
+    return CREW_OK;
+}
