@@ -77,7 +77,7 @@ static void world_observe(struct world *w)
     for (uint32_t i = 0; i < w->n; i++)
         for (uint64_t j = 0; j < w->quota[i]; j++, m++) {
             double s = w->mean_s[i] * (1 - w->noise - w->noise * log(1 - unit()));
-            t[m] = (struct crew_timing){i, (uint32_t)m, s, (double)NAN, 1, 0, true};
+            t[m] = (struct crew_timing){i, (uint32_t)m, 0, s, (double)NAN, 1, 0, true};
         }
     if (w->ops->observe)
         w->ops->observe(w->self, t, m);

@@ -137,7 +137,8 @@ static void random_rounds(struct rig *r)
         }
         for (uint32_t i = 0; i < tasks; i++) {
             const struct crew_timing *x = &out.timing[i];
-            assert_true(x->seconds > 0 && x->kept && x->task < tasks && x->worker < r->n);
+            assert_true(x->seconds > 0 && x->start_s >= 0 && x->kept && x->task < tasks &&
+                        x->worker < r->n);
             if (i) /* sorted by worker, then in order of execution */
                 assert_true(x[-1].worker < x->worker ||
                             (x[-1].worker == x->worker && x[-1].task < x->task));

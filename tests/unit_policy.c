@@ -69,7 +69,7 @@ static void observe(struct subject *s)
     size_t n = 0;
     for (uint32_t i = 0; i < s->n; i++)
         for (uint64_t j = 0; j < s->quota[i]; j++, n++)
-            t[n] = (struct crew_timing){i, (uint32_t)n, means[i], (double)NAN, 1, 0, true};
+            t[n] = (struct crew_timing){i, (uint32_t)n, 0, means[i], (double)NAN, 1, 0, true};
     s->ops->observe(s->self, t, n);
 }
 
@@ -342,12 +342,12 @@ static void timings_that_tell_nothing_are_ignored_and_short_tasks_count_in_part(
 {
     (void)state;
     static const struct crew_timing t[] = {
-        {0, 0, 9, (double)NAN, 1, CREW_WARM_UP, true},
-        {0, 1, 2, (double)NAN, 1, 0, true},
-        {0, 2, 9, (double)NAN, 1, CREW_SUSPENDED, true},
-        {0, 3, 0.5, (double)NAN, 0.25, 0, true},
-        {1, 4, 3, (double)NAN, 1, CREW_MIGRATED, true},
-        {1, 5, 0.1, (double)NAN, 1, 0, false},
+        {0, 0, 0, 9, (double)NAN, 1, CREW_WARM_UP, true},
+        {0, 1, 0, 2, (double)NAN, 1, 0, true},
+        {0, 2, 0, 9, (double)NAN, 1, CREW_SUSPENDED, true},
+        {0, 3, 0, 0.5, (double)NAN, 0.25, 0, true},
+        {1, 4, 0, 3, (double)NAN, 1, CREW_MIGRATED, true},
+        {1, 5, 0, 0.1, (double)NAN, 1, 0, false},
     };
     struct subject s = open_policy("ata", 2);
     double out[4] = {0};

@@ -99,6 +99,7 @@ static void a_quota_takes_the_sum_of_its_tasks_and_a_round_its_longest_quota(voi
     b.quota[2] = 1;
     run(&b, 6);
     assert_true(b.out.seconds == 4);
+    assert_true(b.out.timing[4].start_s == 1 && b.out.timing[5].start_s == 0);
     assert_true(crew_sim.now(b.sim) == 6);
     bench_close(&b);
 }

@@ -42,6 +42,7 @@ enum {
 struct crew_timing {
     uint32_t worker;
     uint32_t task;      /**< number of the task in its round, from 0; planning must not depend on it */
+    double start_s;     /**< when it began, seconds after its round did; planning must not depend on it */
     double seconds;     /**< wall, > 0; of a dropped task: how long it ran until then (censored) */
     double cpu_seconds; /**< thread CPU; NaN where not measured */
     double work;        /**< in units of a full task: a short last task is below 1 */

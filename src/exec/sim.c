@@ -53,6 +53,7 @@ static double draw(struct sim *s, uint32_t worker, uint32_t nth, double at_s,
     struct crew_draw d = {r->seed, r->round, nth, s->now_s + at_s, r->work ? r->work[task] : 1};
     *t = (struct crew_timing){.worker = worker,
                               .task = task,
+                              .start_s = at_s,
                               .cpu_seconds = (double)NAN,
                               .work = d.work,
                               .kept = true};

@@ -30,6 +30,7 @@ static const double CPU_CLOCK_FROM_S = 100e-6;
 /* One line: written by the coordinator, read by the worker. */
 struct order {
     uint64_t seed, round;
+    double began_s; /* the round */
     const struct crew_work *run;
     const double *work;  /* [tasks + spare], or NULL: all are of full size */
     uint32_t first, end; /* tasks reserved */
@@ -83,7 +84,7 @@ static void raise_stop(struct threads *e, uint32_t why)
 }
 
 static void note_timing(struct threads *e, struct share *s, uint32_t worker, uint32_t task,
-                        double seconds, bool kept)
+                        double start_s, double seconds, bool kept)
 {
     struct crew_timing *t = &e->slot[task].timing;
     double cpu = (double)NAN;
@@ -102,6 +103,7 @@ static void note_timing(struct threads *e, struct share *s, uint32_t worker, uin
     s->warm = true;
     *t = (struct crew_timing){.worker = worker,
                               .task = task,
+                              .start_s = start_s - s->order.began_s,
                               .seconds = seconds,
                               .cpu_seconds = cpu,
                               .work = s->order.work ? s->order.work[task] : 1.0,
@@ -146,7 +148,7 @@ static double run_task(struct threads *e, uint32_t worker, uint32_t task, double
     run->settle(run->self, worker, task, kept);
     double end_s = crew_now_s();
     double seconds = end_s > start_s ? end_s - start_s : 1e-9; /* a clock may stand still */
-    note_timing(e, s, worker, task, seconds, kept);
+    note_timing(e, s, worker, task, start_s, seconds, kept);
     return end_s;
 }
 
@@ -199,11 +201,12 @@ static void collect(struct threads *e, uint32_t total, struct crew_outcome *out)
 }
 
 /* Everything that is set before a round; false: a stop was requested. */
-static bool begin(struct threads *e, const struct crew_round *in)
+static bool begin(struct threads *e, const struct crew_round *in, double began_s)
 {
     const struct crew_plan *plan = in->plan;
     struct order o = {.seed = in->seed,
                       .round = in->round,
+                      .began_s = began_s,
                       .run = in->run,
                       .work = in->work,
                       .tasks = in->tasks,
@@ -229,7 +232,7 @@ static crew_status run_round(void *self, const struct crew_round *in, struct cre
 {
     struct threads *e = self;
     double start = crew_now_s();
-    if (!begin(e, in))
+    if (!begin(e, in, start))
         return CREW_ESTOPPED;
     for (uint32_t i = 1; i < e->n; i++)
         if (has_share(in->plan, i))
