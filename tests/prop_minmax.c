@@ -166,6 +166,23 @@ static void split_gives_each_task_to_where_it_is_done_first(void **state)
     }
 }
 
+static void no_tasks_leave_everybody_idle(void **state)
+{
+    (void)state;
+    for (uint32_t n = 1; n < 100; n++) {
+        struct crew_minmax_bound bound = {1, 1};
+        struct split s = split_new(n);
+        draw_costs(s.cost, n, n % 4);
+        crew_minmax_split(s.cost, n, 0, s.scratch, s.quota);
+        for (uint32_t i = 0; i < n; i++)
+            assert_int_equal(s.quota[i], 0);
+        crew_minmax_split_again(s.cost, n, 0, &bound, s.scratch, s.quota);
+        for (uint32_t i = 0; i < n; i++)
+            assert_int_equal(s.quota[i], 0);
+        split_free(&s);
+    }
+}
+
 /* All tasks given, and a[j] cost[j] <= (a[i] + 1) cost[i] for all i, j; relative slack `slack`.
  */
 static void check_optimal(const struct split *s, uint64_t tasks, double slack)
@@ -333,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(split_is_what_exhaustive_search_finds),
         cmocka_unit_test(split_gives_each_task_to_where_it_is_done_first),
+        cmocka_unit_test(no_tasks_leave_everybody_idle),
         cmocka_unit_test(large_splits_are_optimal_to_the_last_bit),
         cmocka_unit_test(any_number_of_tasks_is_split_to_the_last_one),
         cmocka_unit_test(one_fast_worker_and_many_tied_slow_ones),

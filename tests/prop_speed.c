@@ -42,6 +42,38 @@ static double draw(crew_speeds *s, uint32_t i, uint64_t seed, uint64_t round, ui
 
 /* ---- Moments ---- */
 
+/* Gamma(1 + 2 / shape) - Gamma(1 + 1 / shape)^2, which are nearly equal when shape is large. */
+static double weibull_variance(double shape)
+{
+    int sign;
+    double first = lgamma_r(1 + 1 / shape, &sign), second = lgamma_r(1 + 2 / shape, &sign);
+    return fmax(0, exp(2 * first) * expm1(second - 2 * first));
+}
+
+static double variance_of(const struct crew_law *law)
+{
+    double a = law->a, b = law->b;
+    switch (law->kind) {
+    case CREW_LAW_UNIFORM:
+        return (b - a) * (b - a) / 12;
+    case CREW_LAW_EXP:
+        return a * a;
+    case CREW_LAW_HALFNORMAL:
+        return a * a * (1 - 2 / acos(-1));
+    case CREW_LAW_LOGNORMAL:
+        return a * a * exp(b * b) * expm1(b * b);
+    case CREW_LAW_GAMMA:
+        return a * b * b;
+    case CREW_LAW_WEIBULL:
+        return b * b * weibull_variance(a);
+    case CREW_LAW_PARETO:
+        return b / (a - 1) * (b / (a - 1)) * (a / (a - 2));
+    default:
+        fail();
+        return 0;
+    }
+}
+
 static void means_and_variances_are_those_of_the_formulas(void **state)
 {
     (void)state;
@@ -49,13 +81,13 @@ static void means_and_variances_are_those_of_the_formulas(void **state)
     const double n = ROUNDS * TASKS;
     crew_speeds *s = speeds_of(laws, LAWS);
     for (uint32_t i = 0; i < LAWS; i++) {
-        double mean = crew_law_mean(&laws[i]), variance = crew_law_variance(&laws[i]);
+        double mean = crew_law_mean(&laws[i]), variance = variance_of(&laws[i]);
         struct crew_stats sum = {0}, squares = {0};
         assert_true(crew_speeds_mean(s, i, 1, 0) == mean);
         for (uint64_t round = 1; round <= ROUNDS; round++) {
             for (uint32_t nth = 0; nth < TASKS; nth++) {
                 double x = draw(s, i, test_seed(), round, nth);
-                assert_true(x >= crew_speeds_least(s, i));
+                assert_true(x >= laws[i].shift);
                 crew_stats_add(&sum, x);
                 crew_stats_add(&squares, (x - mean) * (x - mean));
             }
@@ -244,7 +276,6 @@ static void time_is_proportional_to_work(void **state)
             struct crew_draw d = {.seed = 1, .round = round, .work = work};
             double x = crew_speeds_draw(s, i, &d, &flags);
             assert_true(x == work * draw(s, i, 1, round, 0));
-            assert_true(x >= work * crew_speeds_least(s, i));
         }
     crew_speeds_destroy(s);
 }
@@ -302,7 +333,6 @@ static void a_printed_law_is_read_back_exactly(void **state)
         if (crew_speeds_parse(text, false, &read, &err) != CREW_OK)
             fail_msg("%s", err.text);
         assert_true(crew_speeds_mean(read, 0, 1, 0) == crew_law_mean(&law));
-        assert_true(crew_speeds_least(read, 0) == crew_speeds_least(s, 0));
         assert_true(draw(read, 0, 1, 1, 0) == draw(s, 0, 1, 1, 0));
         crew_speeds_destroy(read);
         crew_speeds_destroy(s);

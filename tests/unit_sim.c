@@ -5,6 +5,7 @@
 #include "testing.h"
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { N = 12, TASKS = 64 };
 
@@ -183,8 +184,28 @@ static void who_is_done_at_the_same_time_goes_on_in_the_order_of_numbers(void **
     run(&b, 2); /* the third is ready, too, but not needed; the first has just gone on */
     expect(&b, 1,
            (struct expected[]){
-               {0, 0, 1, true}, {0, 3, 1e-9, false}, {1, 1, 1, true}, {2, 2, 1, false}},
+               {0, 0, 1, true}, {0, 3, 1e-15, false}, {1, 1, 1, true}, {2, 2, 1, false}},
            4);
+    bench_close(&b);
+}
+
+/* However short its tasks are, a round of greedy costs n times its length. */
+static void cut_off_tasks_take_what_is_left_of_the_round(void **state)
+{
+    (void)state;
+    struct crew_law law[3];
+    struct bench b;
+    constants(law, (double[]){1e-12, 3e-12, 7e-12}, 3);
+    bench_open(&b, law, 3);
+    memset(b.open, true, 3);
+    memset(b.overrun, true, 3);
+    for (uint32_t tasks = 1; tasks < 20; tasks++) {
+        double busy_s = 0;
+        run(&b, tasks);
+        for (size_t j = 0; j < b.out.n_timings; j++)
+            busy_s += b.out.timing[j].seconds;
+        assert_true(fabs(busy_s / b.out.seconds - 3) < 0.01);
+    }
     bench_close(&b);
 }
 
@@ -244,6 +265,8 @@ static void check_order(const struct bench *b)
         const struct crew_timing *t = &b->out.timing[j];
         assert_true(j == 0 || t[-1].worker < t->worker ||
                     (t[-1].worker == t->worker && t[-1].task < t->task));
+        bool first = j == 0 || t[-1].worker < t->worker;
+        assert_true(t->start_s == (first ? 0 : t[-1].start_s + t[-1].seconds));
         assert_in_range(t->task, 0, b->round.tasks + b->round.spare - 1);
         assert_false(seen[t->task]);
         assert_true(t->seconds > 0);
@@ -393,6 +416,38 @@ static void only_what_counts_is_computed_and_by_the_carrier(void **state)
     assert_true(c.destroyed);
 }
 
+/* What a stopped round had drawn is there for the round in its place. */
+static void a_stopped_round_gives_its_recorded_times_back(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/unit_sim.XXXXXX", speeds[64];
+    struct carrier c = {.n = 0};
+    const struct crew_work work = {&c, note_task, settle_task};
+    struct bench b = {.plan = {b.quota, b.open, b.overrun}, .quota = {2, 1}};
+    FILE *f = fdopen(mkstemp(path), "w");
+    assert_non_null(f);
+    fputs("round,worker,task,kept,seconds,work\n1,0,0,1,1,1\n1,0,1,1,2,1\n1,1,2,1,4,1\n"
+          "2,0,0,1,8,1\n2,0,1,1,16,1\n2,1,2,1,32,1\n",
+          f);
+    assert_int_equal(fclose(f), 0);
+    snprintf(speeds, sizeof speeds, "replay(%s)", path);
+    assert_int_equal(crew_speeds_parse(speeds, false, &b.speeds, NULL), CREW_OK);
+    unlink(path);
+    const struct crew_sim_config cfg = {b.speeds, TASKS + N, &carrier_ops, &c, 2};
+    assert_int_equal(crew_sim_create(&cfg, &b.sim, NULL), CREW_OK);
+    b.round = (struct crew_round){.tasks = 3, .plan = &b.plan, .run = &work};
+    for (uint64_t round = 1; round <= 2; round++) {
+        c.stopped = true; /* after the sim has looked */
+        c.n = 0;
+        assert_int_equal(crew_sim.run_round(b.sim, &b.round, &b.out), CREW_ESTOPPED);
+        c.stopped = false;
+        run(&b, 3);
+        assert_true(b.out.seconds == (round == 1 ? 4 : 32));
+    }
+    assert_true(crew_sim.now(b.sim) == 36);
+    bench_close(&b);
+}
+
 int main(void)
 {
     seed = test_seed();
@@ -403,9 +458,11 @@ int main(void)
         cmocka_unit_test(a_quota_comes_before_the_queue),
         cmocka_unit_test(the_first_results_count_and_the_rest_is_cut_off),
         cmocka_unit_test(who_is_done_at_the_same_time_goes_on_in_the_order_of_numbers),
+        cmocka_unit_test(cut_off_tasks_take_what_is_left_of_the_round),
         cmocka_unit_test(any_plan_runs_as_a_simulation_without_a_heap_says),
         cmocka_unit_test(short_tasks_take_their_part_of_the_time),
         cmocka_unit_test(only_what_counts_is_computed_and_by_the_carrier),
+        cmocka_unit_test(a_stopped_round_gives_its_recorded_times_back),
     };
     return cmocka_run_group_tests_name("unit_sim", tests, NULL, NULL);
 }

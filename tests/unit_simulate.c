@@ -303,6 +303,30 @@ static void a_stop_keeps_what_is_finished(void **state)
     is_near(f[0].round_s.mean, 1e-3, 1e-12);
 }
 
+static bool at_once(void *user, const char *policy, uint64_t seed, double done)
+{
+    (void)user;
+    (void)policy;
+    (void)seed;
+    (void)done;
+    return false;
+}
+
+/* A simulation of so many workers fits, but not their profile: that is told before it runs. */
+static void a_profile_that_memory_cannot_hold_is_refused(void **state)
+{
+    (void)state;
+    char speeds[40];
+    uint64_t n = crew_machine_free_bytes() / 800;
+    snprintf(speeds, sizeof speeds, "%llu*1ms",
+             (unsigned long long)(n < UINT32_MAX / 2 ? n : UINT32_MAX / 2));
+    struct crew_simulation_config cfg = base_config(speeds, "queue");
+    cfg.save_profile = path_of("profile.json");
+    cfg.replace = true;
+    cfg.on_progress = at_once;
+    refuse(&cfg, CREW_ENOMEM, "takes about");
+}
+
 /* ---- Lists and bad input ---- */
 
 static void a_list_of_policies_is_split_at_the_right_commas(void **state)
@@ -430,6 +454,7 @@ int main(void)
         cmocka_unit_test(policies_meet_the_same_times),
         cmocka_unit_test(curves_end_where_the_figures_are),
         cmocka_unit_test(a_stop_keeps_what_is_finished),
+        cmocka_unit_test(a_profile_that_memory_cannot_hold_is_refused),
         cmocka_unit_test(a_list_of_policies_is_split_at_the_right_commas),
         cmocka_unit_test(bad_input_is_refused_before_anything_runs),
         cmocka_unit_test(a_recording_that_runs_out_is_told),

@@ -119,47 +119,6 @@ double crew_law_mean(const struct crew_law *law)
     return (double)NAN;
 }
 
-/* Gamma(1 + 2 / shape) - Gamma(1 + 1 / shape)^2, which are nearly equal when shape is large. */
-static double weibull_variance(double shape)
-{
-    int sign;
-    double first = lgamma_r(1 + 1 / shape, &sign), second = lgamma_r(1 + 2 / shape, &sign);
-    return fmax(0, exp(2 * first) * expm1(second - 2 * first));
-}
-
-double crew_law_variance(const struct crew_law *law)
-{
-    double a = law->a, b = law->b;
-    switch (law->kind) {
-    case CREW_LAW_CONST:
-        return 0;
-    case CREW_LAW_UNIFORM:
-        return (b - a) * (b - a) / 12;
-    case CREW_LAW_EXP:
-        return a * a;
-    case CREW_LAW_HALFNORMAL:
-        return a * a * (1 - 2 / PI);
-    case CREW_LAW_LOGNORMAL:
-        return a * a * exp(b * b) * expm1(b * b);
-    case CREW_LAW_GAMMA:
-        return a * b * b;
-    case CREW_LAW_WEIBULL:
-        return b * b * weibull_variance(a);
-    case CREW_LAW_PARETO:
-        return a > 2 ? b / (a - 1) * (b / (a - 1)) * (a / (a - 2)) : HUGE_VAL;
-    case CREW_LAW_REPLAY:
-        break;
-    }
-    return (double)NAN;
-}
-
-double crew_law_least(const struct crew_law *law)
-{
-    if (law->kind == CREW_LAW_UNIFORM)
-        return law->shift + law->a;
-    return law->kind == CREW_LAW_PARETO ? law->shift + law->b : law->shift;
-}
-
 /* ---- Checks ---- */
 
 static bool argument_fits(enum crew_argument_kind kind, double x)

@@ -109,7 +109,7 @@ static crew_status read_header(struct reader *r)
         r->column[k] = -1;
     errno = 0;
     if (!next_line(r, &text, &end)) {
-        if (ferror(r->file))
+        if (!feof(r->file)) /* or no memory for a line */
             return cannot_read(r);
         return crew_fail(r->err, CREW_EFORMAT, "%s is empty", r->path);
     }
@@ -216,8 +216,8 @@ static crew_status read_row(struct reader *r, const char *text, const char *end)
         return CREW_OK;
     if (r->column[FLAGS] >= 0)
         TRY(whole(r, FLAGS, UINT64_C(1) << 32, &flags));
-    if (!real(r->field[SECONDS], &row.seconds) || row.seconds <= 0 || row.seconds > 1e12)
-        return bad_field(r, SECONDS, "a number above 0 and at most 1e12");
+    if (!real(r->field[SECONDS], &row.seconds) || row.seconds < 1e-12 || row.seconds > 1e12)
+        return bad_field(r, SECONDS, "a number from 1e-12 to 1e12");
     if (!real(r->field[WORK], &row.work) || row.work <= 0 || row.work > 1e6)
         return bad_field(r, WORK, "a number above 0 and at most 1e6");
     if (row.seconds / row.work > 1e15)
@@ -346,6 +346,13 @@ double crew_replay_next(struct crew_replay *r, uint32_t worker, double work, boo
         return row->seconds;
     double seconds = row->seconds / row->work * work;
     return seconds > 1e-12 ? seconds : 1e-12; /* never 0, whatever underflows */
+}
+
+void crew_replay_undo(struct crew_replay *r, uint32_t worker)
+{
+    if (r->next[worker] == r->first[worker]) /* it has started again */
+        r->next[worker] = r->first[worker + 1];
+    r->next[worker]--;
 }
 
 void crew_replay_rewind(struct crew_replay *r)

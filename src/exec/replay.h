@@ -28,6 +28,8 @@ double crew_replay_mean(const struct crew_replay *r, uint32_t worker);
  * seconds. Negative: there is none left. wrap: then it starts again. */
 double crew_replay_next(struct crew_replay *r, uint32_t worker, double work, bool wrap,
                         uint32_t *flags);
+/* Of a worker that was given a time: its latest one is its next again. */
+void crew_replay_undo(struct crew_replay *r, uint32_t worker);
 void crew_replay_rewind(struct crew_replay *r);
 
 #endif

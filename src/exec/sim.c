@@ -14,6 +14,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
+/* Stands for no time, where it must be above 0: far below the shortest task. */
+static const double NO_TIME_S = 1e-15;
+
 /* A task under way, and when it is done. */
 struct event {
     double done_s;
@@ -151,8 +154,8 @@ static void cut_short(struct sim *s, double end_s)
 {
     for (size_t j = 0; j < s->n_events; j++) {
         struct crew_timing *t = &s->started[s->event[j].timing];
-        double began_s = s->event[j].done_s - t->seconds, ran_s = end_s - began_s;
-        t->seconds = fmin(t->seconds, fmax(ran_s, 1e-9)); /* one may begin as the round ends */
+        double ran_s = fmax(end_s - t->start_s, NO_TIME_S); /* one may begin as it ends */
+        t->seconds = fmin(t->seconds, ran_s);
     }
 }
 
@@ -216,6 +219,13 @@ static crew_status carry(struct sim *s, const struct crew_outcome *virtual)
 
 /* ---- The executor ---- */
 
+/* A round that does not count: what was recorded is there again for the one in its place. */
+static void take_back(struct sim *s, const struct crew_outcome *out)
+{
+    for (size_t j = 0; j < out->n_timings; j++)
+        crew_speeds_undo(s->cfg.speeds, out->timing[j].worker);
+}
+
 static crew_status run_round(void *self, const struct crew_round *in, struct crew_outcome *out)
 {
     struct sim *s = self;
@@ -229,10 +239,12 @@ static crew_status run_round(void *self, const struct crew_round *in, struct cre
         run_quotas(s, out);
     if (s->ran_out)
         return CREW_EINPUT;
-    if (s->cfg.carrier)
-        TRY(carry(s, out));
-    s->now_s += out->seconds;
-    return CREW_OK;
+    crew_status status = s->cfg.carrier ? carry(s, out) : CREW_OK;
+    if (status != CREW_OK)
+        take_back(s, out);
+    else
+        s->now_s += out->seconds;
+    return status;
 }
 
 static double now(const void *self)

@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "exec/speed_internal.h"
-#include <math.h>
 #include <string.h>
 
 /* ---- Build ---- */
@@ -168,17 +167,6 @@ double crew_speeds_mean(const crew_speeds *s, uint32_t i, uint64_t round, double
                      : crew_law_mean(law_of(s, g, round, at_s));
 }
 
-double crew_speeds_least(const crew_speeds *s, uint32_t i)
-{
-    if (!s->group)
-        return crew_law_least(&s->law[i]);
-    const struct crew_speed_group *g = group_of(s, i);
-    double least = HUGE_VAL;
-    for (uint32_t k = g->first; k <= g->last; k++)
-        least = fmin(least, crew_law_least(&s->law[k]));
-    return least;
-}
-
 double crew_speeds_draw(crew_speeds *s, uint32_t i, const struct crew_draw *d, uint32_t *flags)
 {
     const struct crew_law *law;
@@ -192,6 +180,13 @@ double crew_speeds_draw(crew_speeds *s, uint32_t i, const struct crew_draw *d, u
         law = &s->law[i];
     }
     return d->work * crew_law_draw(law, d->seed, i, d->round << 32 | d->nth);
+}
+
+void crew_speeds_undo(crew_speeds *s, uint32_t i)
+{
+    const struct crew_speed_group *g = s->group ? group_of(s, i) : NULL;
+    if (g && g->replay)
+        crew_replay_undo(g->replay, i - g->begin);
 }
 
 void crew_speeds_rewind(crew_speeds *s)

@@ -22,8 +22,7 @@ struct crew_law {
     double shift, a, b;
 };
 
-double crew_law_mean(const struct crew_law *law);     /* not of a replay */
-double crew_law_variance(const struct crew_law *law); /* infinite: HUGE_VAL; not of a replay */
+double crew_law_mean(const struct crew_law *law); /* not of a replay */
 
 /* The laws by name, with their arguments, for help: NULL past the end. */
 const struct crew_entry *crew_law_at(size_t i);
@@ -47,9 +46,6 @@ bool crew_speeds_vary(const crew_speeds *s);
 /* True mean seconds of a full task of worker i begun in that round (from 1), that many seconds
  * after the start. Of a replay: the mean of its recorded full tasks. */
 double crew_speeds_mean(const crew_speeds *s, uint32_t i, uint64_t round, double at_s);
-/* No task of worker i takes less than so long per unit of work, whenever it begins; of a replay
- * 0. */
-double crew_speeds_least(const crew_speeds *s, uint32_t i);
 
 /* One task. */
 struct crew_draw {
@@ -66,6 +62,8 @@ struct crew_draw {
  * out. */
 double crew_speeds_draw(crew_speeds *s, uint32_t i, const struct crew_draw *draw,
                         uint32_t *flags);
+/* A replay takes back what it gave worker i last, and will give it again. */
+void crew_speeds_undo(crew_speeds *s, uint32_t i);
 /* Replays start again from their first times. */
 void crew_speeds_rewind(crew_speeds *s);
 

@@ -39,9 +39,6 @@ const struct crew_law_form *crew_law_form(size_t kind);
  * *argument which one it is, from 0, or -1: the law as a whole. Not for a replay. */
 bool crew_law_check(const struct crew_law *law, int *argument, char *why, size_t cap);
 
-/* No draw is below it. */
-double crew_law_least(const struct crew_law *law);
-
 /* One time of a full task, a function of its arguments; index: round and task. Not of a replay.
  */
 double crew_law_draw(const struct crew_law *law, uint64_t seed, uint32_t worker,

@@ -180,7 +180,7 @@ static bool score(const double *mean_of, const double *root_of, uint32_t n, doub
     pair *s = (pair *)out;
     const pair one = {1, 1};
     pair_of_bits known = {-1, -1};
-    for (uint32_t i = 0; i < (n + 1) / 2; i++) {
+    for (size_t i = 0, pairs = ((size_t)n + 1) / 2; i < pairs; i++) {
         pair width = once * root[i] + twice * (root[i] * root[i]);
         s[i] = mean[i] - (relative ? mean[i] : one) * width;
         known &= s[i] > 0;

@@ -43,7 +43,7 @@ static double rate_of(const double *cost, uint32_t n)
 {
     double a = 0, b = 0, c = 0, d = 0;
     uint32_t i = 0;
-    for (; i + 4 <= n; i += 4) {
+    for (; n - i >= 4; i += 4) {
         a += 1 / cost[i];
         b += 1 / cost[i + 1];
         c += 1 / cost[i + 2];
@@ -276,7 +276,7 @@ static uint32_t keep_cheap(const double *cost, const uint64_t *number, uint32_t 
 {
     uint32_t m = 0;
     for (uint32_t i = 0, end; i < n; i = end) {
-        end = i + STRIDE < n ? i + STRIDE : n;
+        end = n - i > STRIDE ? i + STRIDE : n;
         if (end == i + STRIDE && all_above(cost + i, most))
             continue;
         for (uint32_t j = i; j < end; j++) {
@@ -299,9 +299,9 @@ static uint32_t keep_cheapest(uint64_t tasks, uint32_t m, double *kept, uint64_t
     return keep_cheap(kept, who, m, select_value(kept + m, m, (size_t)tasks - 1), kept, who);
 }
 
-/* The workers that may get something, tasks < n: the `tasks` cheapest, and fewer where some are
- * so fast that the rest goes without: t* of any part of them is at most (B + m) / rate of the
- * part. 0: there is nothing to gain. */
+/* The workers that may get something, 0 < tasks < n: the `tasks` cheapest, and fewer where some
+ * are so fast that the rest goes without: t* of any part of them is at most (B + m) / rate of
+ * the part. 0: there is nothing to gain. */
 static uint32_t drop_dear(const double *cost, uint32_t n, uint64_t tasks, double *kept,
                           uint64_t *who)
 {
@@ -361,11 +361,17 @@ static struct part split_cheap(uint32_t m, uint32_t dirty, uint64_t tasks, doubl
     return p;
 }
 
+/* Is it worth the search for those who may get something? */
+static bool few(uint64_t tasks, uint32_t n)
+{
+    return tasks && tasks < n && n > SMALL;
+}
+
 /* The split anew, with no idea of who may get something. */
 static struct part split_afresh(const double *cost, uint32_t n, uint64_t tasks, double *scratch,
                                 uint64_t *quota)
 {
-    uint32_t m = tasks < n && n > SMALL ? drop_dear(cost, n, tasks, scratch, quota) : 0;
+    uint32_t m = few(tasks, n) ? drop_dear(cost, n, tasks, scratch, quota) : 0;
     if (m)
         return split_cheap(m, n, tasks, scratch, quota);
     split(cost, n, tasks, scratch, quota);
@@ -378,10 +384,10 @@ void crew_minmax_split_again(const double *cost, uint32_t n, uint64_t tasks,
                              struct crew_minmax_bound *bound, double *scratch, uint64_t *quota)
 {
     double most = bound->cost * (1 + bound->margin);
-    bool few = tasks < n && n > SMALL && most > 0;
-    uint32_t m = few ? keep_cheap(cost, NULL, n, most, scratch, quota) : 0;
+    uint32_t m =
+        few(tasks, n) && most > 0 ? keep_cheap(cost, NULL, n, most, scratch, quota) : 0;
     bound->margin *= m > 2 * tasks ? 0.75 : 1;
-    if (m && 2 * m < n) {
+    if (m && m < n - m) {
         uint32_t kept = m > SMALL ? keep_cheapest(tasks, m, scratch, quota) : m;
         struct part p = split_cheap(kept, 2 * m + 1, tasks, scratch, quota);
         if (p.last_s <= most) {

@@ -10,7 +10,7 @@ struct crew_minmax_bound {
 };
 
 /* The same split, found faster where the costs are nearly those of the call before and tasks <
- * n. A wrong bound costs time, never exactness. */
+ * n. A wrong bound costs time, never exactness. quota is all zeros at first. */
 void crew_minmax_split_again(const double *cost, uint32_t n, uint64_t tasks,
                              struct crew_minmax_bound *bound, double *scratch, uint64_t *quota);
 

@@ -12,6 +12,8 @@
 #include <string.h>
 
 static const double TELL_S = 0.1; /* between two calls of on_progress() */
+/* Bytes a worker takes while a profile is written: 810 in jansson's objects and text. */
+static const double PROFILE_BYTES = 1000;
 
 /* What the figures' names and the seeds are, as long as they are shown. */
 struct own {
@@ -96,8 +98,9 @@ static crew_status check_memory(const struct study *s, uint32_t n, struct crew_e
     if (tasks > UINT32_MAX - n)
         return crew_fail(err, CREW_EINVAL,
                          "%u workers and %u tasks are more than 2^32 together", n, tasks);
-    double mine = (double)n * (3 * sizeof(double) + 2 * sizeof(struct crew_stats) +
-                               sizeof(struct crew_law)),
+    double mine = (double)n *
+                  (3 * sizeof(double) + 2 * sizeof(struct crew_stats) +
+                   sizeof(struct crew_law) + (s->cfg->save_profile ? PROFILE_BYTES : 0)),
            need = mine + crew_sim_bytes(n, tasks + n) + crew_replication_bytes(n),
            have = (double)crew_machine_free_bytes();
     if (need <= have)
