@@ -15,35 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ODD "tests/topologies/odd.xml"
-#define SPARSE "tests/topologies/sparse.xml"
-
-static void describe(const char *synthetic, const char *xml)
-{
-    unsetenv("HWLOC_SYNTHETIC");
-    unsetenv("HWLOC_XMLFILE");
-    if (synthetic)
-        setenv("HWLOC_SYNTHETIC", synthetic, 1);
-    if (xml)
-        setenv("HWLOC_XMLFILE", xml, 1);
-}
-
-static int real_machine(void **state)
-{
-    (void)state;
-    describe(NULL, NULL);
-    return 0;
-}
-
-static crew_machine *machine(const char *cores, bool smt, uint32_t at_most)
-{
-    struct crew_machine_request rq = {.cores = cores, .smt = smt, .at_most = at_most};
-    struct crew_error err = {0};
-    crew_machine *m = NULL;
-    if (crew_machine_create(&rq, &m, &err) != CREW_OK)
-        fail_msg("cores %s: %s", cores ? cores : "(none)", err.text);
-    return m;
-}
+#include "described.h"
 
 /* The CPUs of the slots, in order, must be these; the machine is described by now. */
 static void assert_cpus(const char *cores, bool smt, uint32_t at_most, const char *expected)
@@ -171,19 +143,33 @@ static void kinds_are_cut_down_to_usable_cpus(void **state)
     describe(NULL, ODD);
     crew_machine *m = machine(NULL, true, 0);
     const struct crew_machine_info *info = crew_machine_info(m);
-    static const struct crew_core_kind expected[] = {
-        {"E #0", 0, 1, 1}, {"E #1", 2, 1, 1}, {"P", 3, 1, 1}};
+    static const struct {
+        const char *name;
+        int efficiency;
+        unsigned cores, pus, all_cores, all_pus, max_mhz;
+    } expected[] = {{"E #0", 0, 1, 1, 1, 1, 1000},
+                    {"E #1", 2, 1, 1, 1, 2, 2000},
+                    {"P", 3, 1, 1, 1, 1, 0},
+                    {"1500 MHz", 1, 0, 0, 0, 1, 1500}}; /* only CPU 7, which is offline */
     assert_int_equal(info->cores, 4);
     assert_int_equal(info->usable_cores, 4);
     assert_int_equal(info->pus, 7);
     assert_int_equal(info->usable_pus, 6);
     assert_int_equal(info->n_kinds, 3);
-    for (uint32_t k = 0; k < 3; k++) {
+    assert_int_equal(info->n_all_kinds, 4);
+    for (uint32_t k = 0; k < 4; k++) {
         assert_string_equal(info->kinds[k].name, expected[k].name);
         assert_int_equal(info->kinds[k].efficiency, expected[k].efficiency);
         assert_int_equal(info->kinds[k].cores, expected[k].cores);
         assert_int_equal(info->kinds[k].pus, expected[k].pus);
+        assert_int_equal(info->kinds[k].all_cores, expected[k].all_cores);
+        assert_int_equal(info->kinds[k].all_pus, expected[k].all_pus);
+        assert_int_equal(info->kinds[k].max_mhz, expected[k].max_mhz);
     }
+    assert_string_equal(info->kinds[2].core_type, "IntelCore");
+    assert_int_equal(info->kinds[0].n_facts, 2);
+    assert_string_equal(info->kinds[0].facts[1].name, "FrequencyMaxMHz");
+    assert_string_equal(info->kinds[0].facts[1].value, "1000");
     assert_true(noted(info, "CPU 7"));
     crew_machine_destroy(m);
     assert_cpus("all", true, 0, "0 3 1 2 5 6");
@@ -285,25 +271,6 @@ static void big_machines_are_no_problem(void **state)
     crew_machine_destroy(m);
 }
 
-/* One cell of a "| a | b |" table row as a string to be freed; columns count from 0. */
-static char *cell(const char *row, int column)
-{
-    for (int i = 0; row && i <= column; i++)
-        row = strchr(row + (i > 0), '|');
-    const char *end = row ? strchr(row + 1, '|') : NULL;
-    if (!end)
-        return NULL;
-    row += 1 + strspn(row + 1, " ");
-    while (end > row && end[-1] == ' ')
-        end--;
-    return strndup(row, (size_t)(end - row));
-}
-
-static unsigned number(const char *s)
-{
-    return (unsigned)strtoul(s, NULL, 10);
-}
-
 /* "#0 e0 4c/4p (...); #1 ..." against the usable kinds, which keep hwloc's order. */
 static void check_kinds(const struct crew_machine_info *info, const char *kinds)
 {
@@ -373,32 +340,7 @@ static void check_row(const char *row)
 static void recorded_machines_are_as_their_table_says(void **state)
 {
     (void)state;
-    const char *env = getenv("CREW_TOPOLOGIES");
-    const char *folder = env ? env : "../shared/machines/topologies";
-    char path[1024], *row = NULL;
-    size_t cap = 0;
-    unsigned checked = 0;
-    snprintf(path, sizeof path, "%s/README.md", folder);
-    FILE *f = fopen(path, "r");
-    if (!f) {
-        print_message("skip: no recorded machines at %s (CREW_TOPOLOGIES)\n", path);
-        skip();
-    }
-    while (getline(&row, &cap, f) > 0) {
-        char *file = cell(row, 0);
-        size_t len = file ? strlen(file) : 0;
-        if (len > 4 && strcmp(file + len - 4, ".xml") == 0) {
-            snprintf(path, sizeof path, "%s/%s", folder, file);
-            describe(NULL, path);
-            print_message("  %s\n", file);
-            check_row(row);
-            checked++;
-        }
-        free(file);
-    }
-    free(row);
-    fclose(f);
-    assert_true(checked > 0);
+    for_recorded_machines(check_row);
 }
 
 /* In a child whose mask is the last CPU this process may use: 0, or the line that failed. */

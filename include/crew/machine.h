@@ -26,12 +26,91 @@ struct crew_slot {
     int32_t kind;     /**< index of crew_machine_info.kinds, -1: in no kind */
 };
 
+/** What becomes of a CPU: X(NAME, word, why). The first may be used, up to and with QUOTA; of several reasons
+ *  against a CPU the last of this list counts. */
+#define CREW_CPU_STATES(X)                                                                         \
+    X(SLOT, "slot", "a worker may be pinned here")                                                 \
+    X(SIBLING, "smt-sibling", "another thread of its core has the slot")                           \
+    X(NOT_ASKED, "not-asked", "left out by the cores, kind, node or number asked for")             \
+    X(QUOTA, "quota", "beyond the CPU time the control group pays for")                            \
+    X(AFFINITY, "affinity", "not in the affinity mask of this process")                            \
+    X(CPUSET, "cpuset", "not allowed by the control group")                                        \
+    X(OFFLINE, "offline", "switched off, or hidden from this process")
+
+enum crew_cpu_state {
+#define X(name, word, why) CREW_CPU_##name,
+    CREW_CPU_STATES(X)
+#undef X
+};
+
+/** The word and the reason of a state as constant strings; "unknown" for foreign values. Any thread. */
+CREW_API const char *crew_cpu_state_word(enum crew_cpu_state state);
+CREW_API const char *crew_cpu_state_text(enum crew_cpu_state state);
+
+/** One CPU as the kernel counts them: a processing unit, which is a thread of a core. */
+struct crew_cpu {
+    uint32_t cpu;     /**< OS number */
+    uint32_t core;    /**< as in struct crew_slot; a CPU without one counts for itself; UINT32_MAX: offline */
+    uint32_t package; /**< as in struct crew_slot; UINT32_MAX: offline */
+    int32_t numa;     /**< as in struct crew_slot */
+    int32_t kind;     /**< index of crew_machine_info.kinds, -1: in none */
+    bool usable;      /**< allowed by the control group and the affinity mask */
+    enum crew_cpu_state state;
+    uint32_t max_mhz;  /**< highest frequency that cpufreq allows now, 0: unknown */
+    char governor[16]; /**< of cpufreq: "performance"; "": unknown */
+};
+
+/** Something hwloc knows, in its words: {"FrequencyMaxMHz", "3900"}. */
+struct crew_fact {
+    const char *name, *value;
+};
+
 /** One kind of core. */
 struct crew_core_kind {
-    const char *name;   /**< short and unique on the machine: "P", "E", "capacity 446", "3900 MHz" ... */
-    int32_t efficiency; /**< hwloc's rank, 0 = slowest, -1 = unknown */
-    uint32_t cores;     /**< usable cores with at least one usable PU of this kind */
-    uint32_t pus;       /**< usable PUs */
+    const char *name;      /**< short and unique on the machine: "P", "E", "capacity 446", "3900 MHz" ... */
+    int32_t efficiency;    /**< hwloc's rank, 0 = slowest, -1 = unknown */
+    uint32_t cores;        /**< usable cores with at least one usable PU of this kind */
+    uint32_t pus;          /**< usable PUs */
+    uint32_t all_cores;    /**< cores of the topology with at least one PU of this kind */
+    uint32_t all_pus;      /**< PUs of this kind, those that are offline or hidden too */
+    uint32_t capacity;     /**< Linux's measure of speed, 1024 = the fastest CPU; 0: unknown */
+    uint32_t base_mhz;     /**< 0: unknown */
+    uint32_t max_mhz;      /**< of the hardware, turbo included; 0: unknown */
+    const char *core_type; /**< the vendor's: "IntelAtom", "IntelCore"; NULL: unknown */
+    uint32_t n_facts;
+    const struct crew_fact *facts; /**< [n_facts] all that hwloc knows of the kind, the above too */
+};
+
+/** One package (socket). */
+struct crew_package {
+    const char *cpu_model;     /**< "AMD EPYC"; NULL: unknown */
+    const char *cpus;          /**< OS numbers, "0-7,16-23"; those that are online; "": none */
+    uint32_t cores, pus;       /**< of the topology */
+    uint32_t usable_cores, usable_pus;
+};
+
+/** One NUMA node. Several may share CPUs (HBM or a GPU's memory beside DRAM), contain each other's, or have
+ *  none. */
+struct crew_numa_node {
+    uint32_t node;        /**< OS number */
+    bool allowed;         /**< the control group lets this process take memory here */
+    const char *subtype;  /**< "DRAM", "HBM", "NVM", "GPUMemory"; NULL: ordinary, or unknown */
+    const char *cpus;     /**< OS numbers of its CPUs, "0-7,16-23"; "": none */
+    uint32_t cores, pus;  /**< of the topology, in it */
+    uint32_t usable_pus;
+    uint64_t bytes;       /**< memory, 0: none or unknown */
+    uint64_t free_bytes;  /**< of which nobody uses, page cache counts as used; UINT64_MAX: unknown, as on a
+                               described machine */
+};
+
+/** Data or unified caches that are equal in all of these. */
+struct crew_cache {
+    uint32_t level;  /**< 1: L1d, 2: L2 ... */
+    int32_t kind;    /**< index of crew_machine_info.kinds; -1: in none, or shared by several */
+    uint64_t bytes;  /**< size of each, 0: unknown */
+    uint32_t cores;  /**< that share one: those of the topology with a PU below it */
+    uint32_t pus;    /**< that share one */
+    uint32_t count;  /**< how many there are */
 };
 
 /** What was found. Strings and arrays belong to the machine. */
@@ -44,11 +123,25 @@ struct crew_machine_info {
     uint32_t numa_nodes;   /**< NUMA nodes in the topology */
     uint32_t packages;     /**< with CPUs */
     uint32_t n_kinds;      /**< kinds with at least one usable PU */
-    const struct crew_core_kind *kinds; /**< [n_kinds] */
+    const struct crew_core_kind *kinds; /**< [n_all_kinds] the n_kinds usable ones first, each part in hwloc's
+                                             order */
     uint32_t n_slots;      /**< slots chosen by the request */
     const struct crew_slot *slots; /**< [n_slots] sorted by NUMA node (none: last), core, CPU */
     uint32_t n_notes;      /**< why there are fewer slots than the machine has cores, warnings */
     const char *const *notes; /**< [n_notes] one sentence each */
+    uint32_t n_all_kinds;  /**< with those of which no PU may be used */
+    uint32_t n_cpus;       /**< pus, and those that are offline */
+    const struct crew_cpu *cpus;        /**< [n_cpus] by core and thread; offline ones last */
+    uint32_t all_packages; /**< with those that have no CPU in the topology */
+    const struct crew_package *package; /**< [all_packages] those with CPUs first: slots and CPUs count them */
+    const struct crew_numa_node *node;  /**< [numa_nodes] in hwloc's order */
+    uint32_t n_caches;
+    const struct crew_cache *caches;    /**< [n_caches] by level, then by kind */
+    const char *cpu_model;    /**< of the first package that names one: "AMD EPYC"; NULL: unknown */
+    const char *platform;     /**< the computer, as its maker calls it: "PowerEdge R630"; NULL: unknown */
+    const char *architecture; /**< "x86_64", "aarch64"; NULL: unknown */
+    const char *kernel;       /**< "Linux 6.1.0-18-amd64"; NULL: not this system */
+    const char *microcode;    /**< revision in CPU 0: "0xa0011d1"; NULL: unknown */
 };
 
 /** Which slots are wanted. Strings are borrowed until the call returns. */

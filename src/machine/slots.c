@@ -13,7 +13,7 @@
 enum { TAKEN = 1 << 16 }; /* more than any core has threads */
 
 struct candidate {
-    const struct crew_pu *pu;
+    struct crew_cpu *pu;
     uint32_t slowness; /* 0: of the most efficient kind there can be; unknown sorts last */
     uint32_t sibling;  /* candidates of the same core that are taken before this one */
     uint32_t turn;     /* equal candidates on the same NUMA node that are taken before */
@@ -38,7 +38,7 @@ static void set_key(struct candidate *c, uint32_t k0, uint32_t k1, uint32_t k2, 
     c->key[3] = k3;
 }
 
-static uint32_t slowness(const crew_machine *m, const struct crew_pu *pu)
+static uint32_t slowness(const crew_machine *m, const struct crew_cpu *pu)
 {
     return pu->kind < 0 ? UINT32_MAX
                         : UINT32_MAX - (uint32_t)(m->kind[pu->kind].efficiency + 1);
@@ -57,6 +57,8 @@ static uint32_t take_cores(struct candidate *c, uint32_t n, bool smt)
         c[i].sibling = same ? c[kept - 1].sibling + 1 : 0;
         if (!same || smt)
             c[kept++] = c[i];
+        else
+            c[i].pu->state = CREW_CPU_SIBLING;
     }
     return kept;
 }
@@ -87,6 +89,30 @@ static void rank(struct candidate *c, uint32_t n)
     qsort(c, n, sizeof *c, by_key);
 }
 
+/* What became of n candidates in the order of their rank, of which the first `wanted` were
+ * asked for and the first `slots` are taken. A thread that gave way to another of its core has
+ * what that one got.
+ */
+static void set_states(crew_machine *m, const struct candidate *c, uint32_t n, uint32_t wanted,
+                       uint32_t slots)
+{
+    for (uint32_t i = 0; i < n; i++)
+        c[i].pu->state = i < slots    ? CREW_CPU_SLOT
+                         : i < wanted ? CREW_CPU_QUOTA
+                                      : CREW_CPU_NOT_ASKED;
+    for (uint32_t i = 0; i < n; i++) {
+        struct crew_cpu *end = m->pu + m->info.pus, *pu = c[i].pu;
+        enum crew_cpu_state got = pu->state;
+        if (got == CREW_CPU_SLOT)
+            continue;
+        while (pu > m->pu && pu[-1].core == pu->core)
+            pu--;
+        for (uint32_t core = pu->core; pu < end && pu->core == core; pu++)
+            if (pu->state == CREW_CPU_SIBLING)
+                pu->state = got;
+    }
+}
+
 /* Turn the first n candidates into slots, sorted by NUMA node (none: last), core and CPU. */
 static crew_status make_slots(crew_machine *m, struct candidate *c, uint32_t n,
                               struct crew_error *err)
@@ -98,7 +124,7 @@ static crew_status make_slots(crew_machine *m, struct candidate *c, uint32_t n,
     if (!m->slot)
         return crew_fail(err, CREW_ENOMEM, "no memory for %u slots", n);
     for (uint32_t i = 0; i < n; i++) {
-        const struct crew_pu *pu = c[i].pu;
+        const struct crew_cpu *pu = c[i].pu;
         m->slot[i] = (struct crew_slot){pu->cpu, pu->core, pu->package, pu->numa, pu->kind};
     }
     m->info.n_slots = n;
@@ -267,7 +293,7 @@ crew_status crew_slots_choose(crew_machine *m, const struct crew_machine_request
 {
     const char *cores = rq->cores ? rq->cores : "auto";
     bool exact = isdigit((unsigned char)*cores); /* a list of CPUs: siblings may be named */
-    uint32_t n = 0;
+    uint32_t n = 0, asked, slots;
     bool *wanted = crew_zalloc(m->info.pus * sizeof *wanted);
     struct candidate *c = crew_zalloc(m->info.pus * sizeof *c);
     crew_status status = CREW_ENOMEM;
@@ -284,10 +310,10 @@ crew_status crew_slots_choose(crew_machine *m, const struct crew_machine_request
     if (rq->at_most && rq->at_most < n)
         put_taken_last(m, c, n);
     rank(c, n);
-    if (rq->at_most && rq->at_most < n)
-        n = rq->at_most;
-    n = apply_quota(m, n, strcmp(cores, "auto") == 0);
-    status = make_slots(m, c, n, err);
+    asked = rq->at_most && rq->at_most < n ? rq->at_most : n;
+    slots = apply_quota(m, asked, strcmp(cores, "auto") == 0);
+    set_states(m, c, n, asked, slots);
+    status = make_slots(m, c, slots, err);
 done:
     crew_free(wanted);
     crew_free(c);

@@ -105,15 +105,40 @@ static int32_t nearest_node(hwloc_topology_t topology, uint32_t cpu)
     return best ? (int32_t)best->os_index : -1;
 }
 
+/* CPUs that exist, but not in the topology. set receives them; 0 where it has no end. */
+static uint32_t count_offline(const crew_machine *m, hwloc_bitmap_t set)
+{
+    hwloc_bitmap_andnot(set, hwloc_topology_get_complete_cpuset(m->topology),
+                        hwloc_topology_get_topology_cpuset(m->topology));
+    int n = hwloc_bitmap_weight(set);
+    if (n < 0)
+        hwloc_bitmap_zero(set);
+    return n > 0 ? (uint32_t)n : 0;
+}
+
+/* Behind the PUs of the topology, in the room that find_pus() left. */
+static void append_offline(crew_machine *m, hwloc_const_bitmap_t offline)
+{
+    uint32_t i = m->info.pus;
+    for (int cpu = hwloc_bitmap_first(offline); cpu >= 0; cpu = hwloc_bitmap_next(offline, cpu))
+        m->pu[i++] = (struct crew_cpu){.cpu = (uint32_t)cpu,
+                                       .core = UINT32_MAX,
+                                       .package = UINT32_MAX,
+                                       .numa = -1,
+                                       .kind = -1,
+                                       .state = CREW_CPU_OFFLINE};
+    m->info.n_cpus = i;
+}
+
 /* Fill the table. PUs of one core or package follow each other in logical order. */
-static crew_status find_pus(crew_machine *m, struct crew_error *err)
+static crew_status find_pus(crew_machine *m, uint32_t offline, struct crew_error *err)
 {
     struct crew_machine_info *info = &m->info;
     int found = hwloc_get_nbobjs_by_type(m->topology, HWLOC_OBJ_PU);
     if (found <= 0)
         return crew_fail(err, CREW_EINPUT, "hwloc finds no processing unit");
     info->pus = (uint32_t)found;
-    m->pu = crew_zalloc(info->pus * sizeof *m->pu);
+    m->pu = crew_zalloc(((size_t)info->pus + offline) * sizeof *m->pu);
     m->core_cpu = crew_zalloc(info->pus * sizeof *m->core_cpu);
     if (!m->pu || !m->core_cpu)
         return crew_fail(err, CREW_ENOMEM, "no memory for a table of %u CPUs", info->pus);
@@ -123,7 +148,7 @@ static crew_status find_pus(crew_machine *m, struct crew_error *err)
         hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(m->topology, HWLOC_OBJ_CORE, obj);
         hwloc_obj_t package =
             hwloc_get_ancestor_obj_by_type(m->topology, HWLOC_OBJ_PACKAGE, obj);
-        struct crew_pu *pu = &m->pu[i];
+        struct crew_cpu *pu = &m->pu[i];
         if (!core)
             core = obj;
         pu->cpu = obj->os_index;
@@ -145,8 +170,7 @@ static crew_status find_pus(crew_machine *m, struct crew_error *err)
     return CREW_OK;
 }
 
-/* Cores with at least one PU in set. */
-static uint32_t count_cores(const crew_machine *m, hwloc_const_bitmap_t set)
+uint32_t crew_machine_count_cores(const crew_machine *m, hwloc_const_bitmap_t set)
 {
     uint32_t n = 0, counted = UINT32_MAX;
     for (uint32_t i = 0; i < m->info.pus; i++)
@@ -162,7 +186,7 @@ static uint32_t count_cores(const crew_machine *m, hwloc_const_bitmap_t set)
 static void note_restriction(crew_machine *m, uint32_t before, hwloc_const_bitmap_t set,
                              const char *who)
 {
-    uint32_t now = count_cores(m, set);
+    uint32_t now = crew_machine_count_cores(m, set);
     char *list = NULL;
     if (now < before && hwloc_bitmap_list_asprintf(&list, set) >= 0)
         crew_machine_note(m, "%u of %u cores: %s allows CPU%s %s", now, before, who,
@@ -170,14 +194,12 @@ static void note_restriction(crew_machine *m, uint32_t before, hwloc_const_bitma
     free(list);
 }
 
-static void note_offline(crew_machine *m, hwloc_bitmap_t scratch)
+static void note_offline(crew_machine *m, hwloc_const_bitmap_t offline)
 {
     char *list = NULL;
-    hwloc_bitmap_andnot(scratch, hwloc_topology_get_complete_cpuset(m->topology),
-                        hwloc_topology_get_topology_cpuset(m->topology));
-    if (!hwloc_bitmap_iszero(scratch) && hwloc_bitmap_list_asprintf(&list, scratch) >= 0)
+    if (!hwloc_bitmap_iszero(offline) && hwloc_bitmap_list_asprintf(&list, offline) >= 0)
         crew_machine_note(m, "offline or hidden from this process: CPU%s %s",
-                          hwloc_bitmap_weight(scratch) == 1 ? "" : "s", list);
+                          hwloc_bitmap_weight(offline) == 1 ? "" : "s", list);
     free(list);
 }
 
@@ -186,25 +208,28 @@ static void note_offline(crew_machine *m, hwloc_bitmap_t scratch)
 static crew_status find_usable(crew_machine *m, struct crew_error *err)
 {
     struct crew_machine_info *info = &m->info;
+    hwloc_const_bitmap_t allowed = hwloc_topology_get_allowed_cpuset(m->topology);
     hwloc_bitmap_t usable = hwloc_bitmap_alloc(), mask = hwloc_bitmap_alloc();
     if (!usable || !mask) {
         hwloc_bitmap_free(usable);
         hwloc_bitmap_free(mask);
         return crew_fail(err, CREW_ENOMEM, "no memory for a set of CPUs");
     }
-    note_offline(m, mask);
-    hwloc_bitmap_and(usable, hwloc_topology_get_topology_cpuset(m->topology),
-                     hwloc_topology_get_allowed_cpuset(m->topology));
+    hwloc_bitmap_and(usable, hwloc_topology_get_topology_cpuset(m->topology), allowed);
     note_restriction(m, info->cores, usable, "the control group");
     if (info->this_system && !hwloc_get_cpubind(m->topology, mask, HWLOC_CPUBIND_THREAD)) {
-        uint32_t before = count_cores(m, usable);
+        uint32_t before = crew_machine_count_cores(m, usable);
         hwloc_bitmap_and(usable, usable, mask);
         note_restriction(m, before, usable, "the affinity mask");
     }
-    info->usable_cores = count_cores(m, usable);
+    info->usable_cores = crew_machine_count_cores(m, usable);
     for (uint32_t i = 0; i < info->pus; i++) {
-        m->pu[i].usable = hwloc_bitmap_isset(usable, m->pu[i].cpu);
-        info->usable_pus += m->pu[i].usable;
+        struct crew_cpu *pu = &m->pu[i];
+        pu->usable = hwloc_bitmap_isset(usable, pu->cpu);
+        pu->state = pu->usable                             ? CREW_CPU_NOT_ASKED
+                    : hwloc_bitmap_isset(allowed, pu->cpu) ? CREW_CPU_AFFINITY
+                                                           : CREW_CPU_CPUSET;
+        info->usable_pus += pu->usable;
     }
     hwloc_bitmap_free(usable);
     hwloc_bitmap_free(mask);
@@ -219,101 +244,18 @@ static crew_status find_usable(crew_machine *m, struct crew_error *err)
     return CREW_OK;
 }
 
-/* Value of one of a kind's infos, or NULL. */
-static const char *kind_info(const struct hwloc_info_s *infos, unsigned n, const char *key)
+static crew_status find_cpus(crew_machine *m, struct crew_error *err)
 {
-    for (unsigned i = 0; i < n; i++)
-        if (strcmp(infos[i].name, key) == 0)
-            return infos[i].value;
-    return NULL;
-}
-
-/* The shortest name people use: what the vendor calls it, else what tells it from the others.
- */
-static void name_kind(char *name, const struct hwloc_info_s *infos, unsigned n, uint32_t index)
-{
-    const char *type = kind_info(infos, n, "CoreType");
-    const char *capacity = kind_info(infos, n, "LinuxCapacity");
-    const char *mhz = kind_info(infos, n, "FrequencyMaxMHz");
-    const char *apple = kind_info(infos, n, "DarwinCompatible"); /* "apple,icestorm;ARM,v8" */
-    if (type && strcmp(type, "IntelCore") == 0)
-        snprintf(name, CREW_KIND_NAME, "P");
-    else if (type && strcmp(type, "IntelAtom") == 0)
-        snprintf(name, CREW_KIND_NAME, "E");
-    else if (type)
-        snprintf(name, CREW_KIND_NAME, "%.20s", type);
-    else if (capacity)
-        snprintf(name, CREW_KIND_NAME, "capacity %.10s", capacity);
-    else if (mhz)
-        snprintf(name, CREW_KIND_NAME, "%.10s MHz", mhz);
-    else if (apple) {
-        int len = (int)strcspn(apple, ";"), maker = (int)strcspn(apple, ",");
-        int skip = maker < len ? maker + 1 : 0;
-        snprintf(name, CREW_KIND_NAME, "%.*s", len - skip < 20 ? len - skip : 20, apple + skip);
-    } else
-        snprintf(name, CREW_KIND_NAME, "kind %u", index);
-}
-
-/* "E" and "E" become "E #0" and "E #1": the suffix is the kind's index. */
-static void tell_names_apart(crew_machine *m)
-{
-    for (uint32_t i = 0; i < m->info.n_kinds; i++) {
-        bool twice = false;
-        for (uint32_t k = i + 1; k < m->info.n_kinds; k++)
-            if (strcmp(m->kind_name[i], m->kind_name[k]) == 0) {
-                size_t len = strlen(m->kind_name[k]);
-                snprintf(m->kind_name[k] + len, CREW_KIND_NAME - len, " #%u", k);
-                twice = true;
-            }
-        if (twice) {
-            size_t len = strlen(m->kind_name[i]);
-            snprintf(m->kind_name[i] + len, CREW_KIND_NAME - len, " #%u", i);
-        }
+    hwloc_bitmap_t offline = hwloc_bitmap_alloc();
+    if (!offline)
+        return crew_fail(err, CREW_ENOMEM, "no memory for a set of CPUs");
+    crew_status status = find_pus(m, count_offline(m, offline), err);
+    if (status == CREW_OK) {
+        append_offline(m, offline);
+        note_offline(m, offline);
     }
-}
-
-/* Keep the kinds that have usable PUs, in hwloc's order. A core cut by kinds counts for each.
- */
-static crew_status find_kinds(crew_machine *m, struct crew_error *err)
-{
-    struct crew_machine_info *info = &m->info;
-    int found = hwloc_cpukinds_get_nr(m->topology, 0);
-    if (found <= 0)
-        return CREW_OK;
-    m->kind = crew_zalloc((size_t)found * sizeof *m->kind);
-    m->kind_name = crew_zalloc((size_t)found * sizeof *m->kind_name);
-    hwloc_bitmap_t set = hwloc_bitmap_alloc();
-    if (!m->kind || !m->kind_name || !set) {
-        hwloc_bitmap_free(set);
-        return crew_fail(err, CREW_ENOMEM, "no memory for %d kinds of cores", found);
-    }
-    for (unsigned k = 0; k < (unsigned)found; k++) {
-        struct hwloc_info_s *infos = NULL;
-        unsigned n_infos = 0;
-        int efficiency = -1;
-        uint32_t counted = UINT32_MAX, index = info->n_kinds;
-        if (hwloc_cpukinds_get_info(m->topology, k, set, &efficiency, &n_infos, &infos, 0))
-            continue;
-        struct crew_core_kind *kind = &m->kind[index];
-        for (uint32_t i = 0; i < info->pus; i++) {
-            struct crew_pu *pu = &m->pu[i];
-            if (!pu->usable || !hwloc_bitmap_isset(set, pu->cpu))
-                continue;
-            pu->kind = (int32_t)index;
-            kind->pus++;
-            kind->cores += pu->core != counted;
-            counted = pu->core;
-        }
-        if (!kind->pus)
-            continue;
-        kind->efficiency = efficiency;
-        kind->name = m->kind_name[index];
-        name_kind(m->kind_name[index], infos, n_infos, index);
-        info->n_kinds++;
-    }
-    hwloc_bitmap_free(set);
-    tell_names_apart(m);
-    return CREW_OK;
+    hwloc_bitmap_free(offline);
+    return status;
 }
 
 static crew_status look(crew_machine *m, const struct crew_machine_request *rq,
@@ -323,12 +265,14 @@ static crew_status look(crew_machine *m, const struct crew_machine_request *rq,
     if (!m->info.this_system)
         crew_machine_note(m, "the machine is described by %s: no worker can be pinned",
                           m->described_by);
-    TRY(find_pus(m, err));
+    TRY(find_cpus(m, err));
     TRY(find_usable(m, err));
-    TRY(find_kinds(m, err));
+    TRY(crew_kinds_find(m, err));
     if (m->info.this_system)
         m->info.quota_cores = crew_limits_quota_cores("");
     TRY(crew_slots_choose(m, rq, err));
+    TRY(crew_machine_describe(m, err));
+    m->info.cpus = m->pu;
     m->info.kinds = m->kind;
     m->info.slots = m->slot;
     m->info.notes = (const char *const *)m->note;
@@ -362,7 +306,14 @@ void crew_machine_destroy(crew_machine *m)
         return;
     for (uint32_t i = 0; i < m->info.n_notes; i++)
         free(m->note[i]);
+    for (uint32_t i = 0; m->cpu_list && i < m->info.all_packages + m->info.numa_nodes; i++)
+        free(m->cpu_list[i]);
+    crew_free(m->cpu_list);
+    crew_free(m->cache);
+    crew_free(m->node);
+    crew_free(m->package);
     crew_free(m->slot);
+    crew_free(m->fact);
     crew_free(m->kind_name);
     crew_free(m->kind);
     crew_free(m->core_cpu);

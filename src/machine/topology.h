@@ -3,18 +3,9 @@
 #define CREW_MACHINE_TOPOLOGY_H
 
 #include "base/error.h"
+#include "machine/host.h"
 #include <crew/machine.h>
 #include <hwloc.h>
-
-/* One processing unit of the topology. */
-struct crew_pu {
-    uint32_t cpu;     /* OS number */
-    uint32_t core;    /* physical core; a PU without one counts for itself */
-    uint32_t package; /* 0 where the topology names none */
-    int32_t numa;     /* OS number of its nearest NUMA node, -1: none */
-    int32_t kind;     /* index of info.kinds, -1: in none */
-    bool usable;      /* allowed by the control group and the affinity mask */
-};
 
 enum { CREW_KIND_NAME = 32, CREW_NOTES = 8 };
 
@@ -23,19 +14,35 @@ struct crew_machine {
     struct crew_machine_info info;
     hwloc_topology_t topology;
     const char *described_by; /* what stands for the real machine, NULL: nothing does */
-    struct crew_pu *pu;       /* [info.pus] in hwloc's logical order */
+    struct crew_cpu *pu;      /* [info.n_cpus] in hwloc's logical order, offline ones last */
     uint32_t *core_cpu;       /* [info.cores] lowest CPU of each core: names it machine-wide */
-    struct crew_core_kind *kind;       /* [info.n_kinds] */
-    char (*kind_name)[CREW_KIND_NAME]; /* [info.n_kinds] */
+    struct crew_core_kind *kind;       /* [info.n_all_kinds] */
+    char (*kind_name)[CREW_KIND_NAME]; /* [info.n_all_kinds] */
+    struct crew_fact *fact;            /* of all kinds, one after the other */
+    struct crew_package *package;      /* [info.all_packages] */
+    struct crew_numa_node *node;       /* [info.numa_nodes] */
+    struct crew_cache *cache;          /* [info.n_caches] */
+    char **cpu_list;                   /* [info.all_packages + info.numa_nodes] by malloc */
     struct crew_slot *slot;            /* [info.n_slots] */
     char *note[CREW_NOTES];            /* [info.n_notes] by malloc */
+    struct crew_host host;
 };
 
 /* Add a sentence to info.notes. One that finds no room or memory is dropped: notes only inform.
  */
 void crew_machine_note(crew_machine *m, const char *fmt, ...) CREW_PRINTF(2, 3);
 
-/* slots.c: fill slot and info.n_slots from the PU table; at least one, or an error. */
+/* Cores of the topology with at least one PU in set. */
+uint32_t crew_machine_count_cores(const crew_machine *m, hwloc_const_bitmap_t set);
+
+/* kinds.c: fill the table of kinds, and the kind of each PU. */
+crew_status crew_kinds_find(crew_machine *m, struct crew_error *err);
+
+/* describe.c: fill the tables that only inform: packages, NUMA nodes, caches, the host. */
+crew_status crew_machine_describe(crew_machine *m, struct crew_error *err);
+
+/* slots.c: fill slot, info.n_slots and the state of usable PUs; at least one slot, or an error.
+ */
 crew_status crew_slots_choose(crew_machine *m, const struct crew_machine_request *rq,
                               struct crew_error *err);
 
