@@ -91,6 +91,16 @@ run train -q --epochs 1 --log "$tmp/there" --force
 "$CREW" train -q --epochs 1 >/dev/full 2>"$tmp/err"
 [ $? -eq 1 ] || miss "train >/dev/full"
 
+# A folder that is gone when the model is saved, of a name that no JSON text holds: the log still says how it ended.
+odd="$tmp/$(printf 'gone\377')"
+mkdir "$odd"
+"$CREW" train -q --time-limit 1 --save "$odd/model" --log "$tmp/gone.log" >"$tmp/out" 2>"$tmp/err" &
+wait_for "$tmp/gone.log"
+rmdir "$odd"
+wait $!
+[ $? -eq 1 ] && grep -q "cannot be written" "$tmp/err" || miss "a model is saved in a folder that is gone"
+tail -1 "$tmp/gone.log" | grep -q '"event":"end".*"error":"its reason is not UTF-8 text"' || miss "the log has no end"
+
 # The machine and the run
 bad 2 "CPU 99999" --cores 99999
 export HWLOC_SYNTHETIC="core:2 pu:1"

@@ -55,10 +55,21 @@ grep -q '^queue,4,[0-9.]*,,,,0,' "$tmp/out" || miss "--csv of queue"
 
 # The table, and what it says without greedy.
 run sim --speeds "1 2 4" -B 3 --rounds 10 -p greedy,uniform
-holds "uniform               4         7   2.000   0.857         20      0.00"
-holds "speeds 1 2 4: 3 workers, 3 tasks a round, 10 rounds, seed 1"
+holds "uniform                4          7   2.000   0.857         20     0.00"
+holds "speeds 1 2 4"
+holds "3 workers, 3 tasks a round, 10 rounds, seed 1"
 [ "$(awk 'length > 80' "$tmp/out")" = "" ] || miss "the table has lines over 80 columns"
 expect 0 "note: without greedy" sim --speeds 1 --rounds 2 -p fixed
+
+# A file of speeds stands on one line, not all of it; one of a thing is not many; huge figures keep their columns.
+run sim --speeds " $(printf '12*exp(1ms,2ms)\r\n4*1ms\n')" --rounds 2 -p fixed -q
+[ "$(grep '^speeds' "$tmp/out")" = "speeds 12*exp(1ms,2ms) 4*1ms" ] || miss "speeds of several lines"
+run sim --speeds "$(seq 500)" --rounds 2 -p fixed -q
+[ "$(grep '^speeds' "$tmp/out" | wc -c)" -eq 81 ] && grep -q "^speeds 1 2 3 .*\.\.\.$" "$tmp/out" || miss "500 speeds"
+run sim --speeds 1 --rounds 1 -B 1 -p fixed -q
+holds "1 worker, 1 task a round, 1 round, seed 1"
+run sim --speeds "2*123456789012" --rounds 2 -q
+[ "$(awk 'NR <= 7 {print length}' "$tmp/out" | sort -u)" = 80 ] || miss "columns of huge figures"
 
 # Curves; the same command gives the same file.
 run sim --speeds "1 2 4" -B 3 --rounds 1000 -p greedy,uniform --seeds 1,2 --curve "$tmp/curve.csv" -q
@@ -96,6 +107,11 @@ bad() {
 }
 bad 2 "--scenario or --speeds is missing"
 bad 2 "exclude each other" --scenario paper-sqrt -w 3 --speeds 1
+bad 2 "exclude each other" --scenario paper-sqrt -w 3 --speeds ""
+bad 2 "--speeds is empty" --speeds ""
+bad 2 "--speeds is empty" --speeds " "
+bad 2 "--replay-wrap needs a replay(FILE)" --speeds 1 --replay-wrap
+bad 2 "--replay-wrap needs a replay(FILE)" --scenario paper-sqrt -w 3 --replay-wrap
 bad 2 "--scenario needs --workers" --scenario paper-sqrt
 bad 2 "did you mean 'paper-sqrt'?" --scenario paper-sqr -w 3
 bad 2 "--workers is 0" --scenario paper-sqrt -w 0
@@ -133,6 +149,7 @@ is round_mean_s 0.5
 
 # The first signal shows what is finished; progress goes to stderr meanwhile.
 for signal in INT TERM; do
+    rm -f "$tmp/err"
     "$CREW" sim --speeds "2*1ms" -B 2 --rounds 4000000000 -p uniform --json >"$tmp/out" 2>"$tmp/err" &
     pid=$!
     wait_for "$tmp/err"
@@ -144,4 +161,15 @@ for signal in INT TERM; do
     grep -q "crew sim: stopped" "$tmp/err" || miss "SIG$signal is not told"
     is stopped true
 done
+
+# While nothing is simulated yet there is nothing to wait for: here the other end of a pipe.
+mkfifo "$tmp/pipe"
+"$CREW" sim --speeds "replay($tmp/pipe)" >"$tmp/out" 2>"$tmp/err" &
+pid=$!
+sleep 0.5
+kill -TERM $pid
+sleep 0.5
+kill -0 $pid 2>"$tmp/err" && miss "waits for a pipe after SIGTERM"
+kill -KILL $pid 2>"$tmp/err"
+wait $pid
 done_testing

@@ -333,7 +333,7 @@ static void the_next_run_takes_what_this_one_measured(void **state)
     }
     noted(t, bound == 2   ? "times of 2 of 2 workers are taken"
              : bound == 1 ? "times of 1 of 2 workers are taken"
-                          : "times of 0 of 2 workers are taken");
+                          : "nothing is taken: its workers were bound to no CPU");
     assert_true(known == (bound == 2)); /* what is measured is known, too */
     for (uint32_t i = 0; i < 2 && known; i++)
         assert_true(known_mean_s[i] == p.slot[i].mean_s);
@@ -367,7 +367,7 @@ static void what_is_of_another_task_or_machine_is_left_with_a_note(void **state)
     other = cfg;
     other.executor = "sim";
     other.speeds = "2*1ms";
-    refuses(&other, "this one simulated");
+    refuses(&other, "its machine is real, this one is simulated");
     assert_int_equal(crew_profile_read(path, &p, NULL), CREW_OK);
     p.blas[0] = '?';
     p.blas[1] = 0;

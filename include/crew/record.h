@@ -58,8 +58,8 @@ struct crew_worker_summary {
     uint64_t tasks;  /**< finished and counted */
     uint64_t dropped;
     double busy_s;   /**< in tasks, dropped ones included */
-    double mean_s;   /**< per task of full size */
-    double sd_s;
+    double mean_s;   /**< per task of full size; NaN: none was measured */
+    double sd_s;     /**< NaN: fewer than two were */
 };
 
 /** A run so far. Arrays belong to the trainer, valid until its next call. */

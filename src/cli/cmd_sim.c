@@ -9,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+static const char BLANK[] = " \t\r\n\v\f";
+
 struct sim {
     struct crew_simulation_config cfg;
     const char *seed;
@@ -21,37 +23,37 @@ struct sim {
         .offset = offsetof(struct sim, FIELD), __VA_ARGS__          \
     }
 
-/* "" as a default: the option takes "help", as those that take a name do. */
 static const struct crew_option options[] = {
-    ROW("scenario", 0, STRING, cfg.scenario, .value = "", .argument = "NAME",
+    ROW("scenario", 0, STRING, cfg.scenario, .argument = "NAME",
         .help = "task times of the ATA paper, see crew list scenarios; needs --workers"),
-    ROW("speeds", 0, STRING, cfg.speeds, .value = "", .argument = "\"COUNT*LAW ...\"",
+    ROW("speeds", 0, STRING, cfg.speeds, .argument = "\"COUNT*LAW ...\"",
         .help = "task times of your own, see crew help speeds"),
     ROW("workers", 'w', U32, cfg.workers, .min = 1, .max = 2e9, .argument = "N",
-        .help = "of the scenario"),
+        .help = "how many the scenario has; speeds say it themselves"),
     ROW("batch-tasks", 'B', U32, cfg.batch_tasks, .min = 1, .max = 2e9, .value = "23",
         .argument = "TASKS", .help = "results a round, the paper's B"),
     ROW("rounds", 0, U64, cfg.rounds, .min = 1, .max = 4e9, .value = "10000", .argument = "N",
-        .help = "rounds of every policy"),
+        .help = "rounds to simulate with each policy"),
     ROW("policy", 'p', STRING, cfg.policy,
         .value = "greedy,fixed,uniform,queue,ata,ata-empirical", .argument = "NAMES",
         .help =
             "one or several with their settings, as in greedy,ata:width=4,alpha=2; see crew "
             "list policies"),
     ROW("seed", 's', STRING, seed, .argument = "N",
-        .help = "fixes all random numbers; not given: 1"),
+        .help = "fixes all random numbers; 1 if not given"),
     ROW("seeds", 0, STRING, cfg.seeds, .argument = "N,N,...",
-        .help = "simulate with each of them: means and their standard errors"),
+        .help = "simulate once with each and print means with their standard errors"),
     ROW("pretrain", 0, U64, cfg.pretrain, .min = 0, .max = 4e9, .argument = "ROUNDS",
-        .help = "policies start from the times of so many rounds before the first"),
+        .help = "let each policy learn for so many rounds that are not counted"),
     ROW("profile", 0, STRING, cfg.profile, .argument = "FILE",
         .help = "policies start from the times in this file; see save-profile"),
     ROW("save-profile", 0, STRING, cfg.save_profile, .argument = "FILE",
         .help = "write what was measured of each worker; takes one policy and one seed"),
     ROW("curve", 0, STRING, cfg.curve, .argument = "FILE.csv",
-        .help = "write time, worker time and regret against rounds, about 20 a decade"),
+        .help = "write cumulative time, worker time and regret at about 20 rounds per factor "
+                "of ten"),
     ROW("replay-wrap", 0, FLAG, cfg.replay_wrap,
-        .help = "a recording in speeds that runs out starts again"),
+        .help = "start a recording in speeds again when it runs out"),
     ROW("csv", 0, FLAG, csv, .help = "print one CSV line a policy instead of a table"),
     ROW("json", 0, FLAG, json, .help = "print one JSON object instead of a table"),
     ROW("force", 'f', FLAG, cfg.replace, .help = "replace existing outputs"),
@@ -59,14 +61,15 @@ static const struct crew_option options[] = {
     {.type = CREW_OPTION_END},
 };
 
-/* ---- Signals: the first ends the simulations after the present round, the second leaves ----
- */
+/* ---- Signals: the first ends the simulations after the present round, the second leaves; as
+ * does the first one while nothing is simulated yet that could be shown ---- */
 
 static atomic_int caught;
+static atomic_bool under_way;
 
 static void on_signal(int number)
 {
-    if (atomic_exchange(&caught, number))
+    if (atomic_exchange(&caught, number) || !atomic_load(&under_way))
         _exit(128 + number);
 }
 
@@ -84,7 +87,7 @@ static void watch_signals(void)
 enum { PLAIN_CALLS = 20 }; /* of on_progress(), ten a second */
 
 struct progress {
-    bool quiet, terminal, drawn;
+    bool quiet, terminal, drawn; /* drawn: something stands on the terminal's line */
     size_t calls;
 };
 
@@ -93,6 +96,7 @@ static bool on_progress(void *user, const char *policy, uint64_t seed, double do
     struct progress *p = user;
     char text[160];
     struct winsize w;
+    atomic_store(&under_way, true);
     if (!p->quiet && (p->terminal || ++p->calls % PLAIN_CALLS == 0)) {
         int width =
             p->terminal && ioctl(2, TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? w.ws_col - 1 : 159;
@@ -105,7 +109,7 @@ static bool on_progress(void *user, const char *policy, uint64_t seed, double do
 
 /* ---- Figures: one list of columns for all three forms ---- */
 
-enum { NAME_LEAST = 13, NAME_MOST = 24 };
+enum { NAME_LEAST = 13, NAME_MOST = 24, SPEEDS_MOST = 70 };
 
 static const struct column {
     const char *key;    /* in JSON and CSV */
@@ -115,14 +119,14 @@ static const struct column {
     const char *format; /* of a number there */
     double scale;       /* times this there */
 } columns[] = {
-    {"round_mean_s", "round s", offsetof(struct crew_policy_figures, round_s), 10, "%.5g", 1},
-    {"worker_mean_s", "worker s", offsetof(struct crew_policy_figures, worker_s), 10, "%.5g",
+    {"round_mean_s", "round s", offsetof(struct crew_policy_figures, round_s), 11, "%.5g", 1},
+    {"worker_mean_s", "worker s", offsetof(struct crew_policy_figures, worker_s), 11, "%.5g",
      1},
     {"time_ratio", "time", offsetof(struct crew_policy_figures, time_ratio), 8, "%.3f", 1},
     {"cost_ratio", "cost", offsetof(struct crew_policy_figures, cost_ratio), 8, "%.3f", 1},
     {"proxy_regret_s", "regret s", offsetof(struct crew_policy_figures, regret_s), 11, "%.5g",
      1},
-    {"explore_share", "explore %", offsetof(struct crew_policy_figures, explore_share), 10,
+    {"explore_share", "explore%", offsetof(struct crew_policy_figures, explore_share), 9,
      "%.2f", 100},
     {"plan_us", "plan us", offsetof(struct crew_policy_figures, plan_us), 9, "%.3g", 1},
 };
@@ -169,20 +173,44 @@ static void print_policy(const struct crew_simulation *s, const struct crew_poli
     fputc('\n', stdout);
 }
 
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+/* On one line, whatever file they came from. */
+static void print_speeds(const char *speeds)
+{
+    int left = SPEEDS_MOST; /* characters */
+    const char *s = speeds + strspn(speeds, BLANK);
+    for (size_t blanks; left && *s; s += blanks ? blanks : 1) {
+        blanks = strspn(s, BLANK);
+        if (!s[blanks])
+            break;
+        bool control = (unsigned char)*s < ' ' || *s == 0x7f;
+        fputc(blanks ? ' ' : control ? '?' : *s, stdout);
+        left -= blanks || (s[1] & 0xc0) != 0x80; /* the last byte of a character */
+    }
+    fputs(s[strspn(s, BLANK)] ? "..." : "", stdout);
+}
+
 static void print_footer(const struct sim *sim, const struct crew_simulation *s)
 {
-    bool scenario = sim->cfg.scenario != NULL;
-    printf("\n%s %s: %" PRIu32 " workers, %" PRIu32 " tasks a round, %" PRIu64
-           " rounds, seed%s ",
-           scenario ? "scenario" : "speeds", scenario ? sim->cfg.scenario : sim->cfg.speeds,
-           s->workers, s->batch_tasks, s->rounds, s->n_seeds > 1 ? "s" : "");
+    printf("\n%s ", sim->cfg.scenario ? "scenario" : "speeds");
+    print_speeds(sim->cfg.scenario ? sim->cfg.scenario : sim->cfg.speeds);
+    printf(sim->cfg.scenario ? ": " : "\n");
+    printf("%" PRIu32 " worker%s, %" PRIu32 " task%s a round, %" PRIu64 " round%s, seed%s ",
+           s->workers, plural(s->workers), s->batch_tasks, plural(s->batch_tasks), s->rounds,
+           plural(s->rounds), plural(s->n_seeds));
     for (size_t k = 0; k < s->n_seeds; k++)
         printf("%s%" PRIu64, k ? "," : "", s->seeds[k]);
     printf("\nround, worker  mean seconds of a round: its length, all workers' time\n"
            "time           length of the rounds / greedy's; lower is better\n"
            "cost           greedy's worker time / the policy's; higher is better\n"
-           "regret         proxy loss of all rounds above that of the split by true means\n"
-           "explore        rounds that were planned to learn\n");
+           "regret         proxy loss of all rounds above that of the split by true means;\n"
+           "               none (-) for policies that plan no split\n"
+           "explore        rounds that were planned to learn\n"
+           "plan us        microseconds to plan a round and to learn from it\n");
     if (s->n_seeds > 1)
         printf("±              standard error of the mean of %zu seeds\n", s->n_seeds);
 }
@@ -276,14 +304,16 @@ static int check_usage(const struct command *self, struct sim *sim)
     struct crew_simulation_config *cfg = &sim->cfg;
     struct crew_error why;
     uint64_t number;
-    cfg->scenario = *cfg->scenario ? cfg->scenario : NULL;
-    cfg->speeds = *cfg->speeds ? cfg->speeds : NULL;
     if (!cfg->scenario && !cfg->speeds)
         return usage_error(self, "--scenario or --speeds is missing: how long tasks take");
     if (cfg->scenario && cfg->speeds)
         return usage_error(self, "--scenario and --speeds exclude each other");
+    if (cfg->speeds && !cfg->speeds[strspn(cfg->speeds, BLANK)])
+        return usage_error(self, "--speeds is empty: how long tasks take");
     if (cfg->scenario && !cfg->workers)
         return usage_error(self, "--scenario needs --workers");
+    if (cfg->replay_wrap && !(cfg->speeds && strstr(cfg->speeds, "replay(")))
+        return usage_error(self, "--replay-wrap needs a replay(FILE) in --speeds");
     if (cfg->pretrain && cfg->profile)
         return usage_error(self, "--pretrain and --profile exclude each other");
     if (sim->json && sim->csv)
@@ -325,6 +355,8 @@ int run_sim(const struct command *self, int argc, char **argv)
     crew_status status = crew_simulate(&sim.cfg, &result, &err);
     if (progress.drawn)
         fputs("\r\033[K", stderr);
+    else if (progress.terminal && atomic_load(&caught))
+        fputc('\n', stderr); /* after the ^C that the terminal shows */
     if (status != CREW_OK)
         return fail(self, status, &err);
     print_notes(&sim, &result);

@@ -29,7 +29,7 @@ void describe(const struct crew_option *o, char *out, size_t cap)
     char range[64] = "", value[64] = "";
     bool number = o->type != CREW_OPTION_FLAG && o->type != CREW_OPTION_STRING;
     if (number && (o->min != 0 || o->max != 0))
-        snprintf(range, sizeof range, o->max < 0x1p53 ? " (%.7g..%.7g)" : " (at least %.7g)",
+        snprintf(range, sizeof range, o->max < 0x1p53 ? " (%.15g..%.15g)" : " (at least %.15g)",
                  o->min, o->max);
     if (o->value && *o->value && o->type != CREW_OPTION_FLAG)
         snprintf(value, sizeof value, " [%s]", o->value);

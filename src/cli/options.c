@@ -16,8 +16,12 @@ int usage_error(const struct command *c, const char *fmt, ...)
 
 int fail(const struct command *c, crew_status status, const struct crew_error *err)
 {
-    fprintf(stderr, "crew %s: %s\n", c->name,
-            err->text[0] ? err->text : crew_status_text(status));
+    fprintf(stderr, "crew %s: ", c->name);
+    for (const char *s = err->text[0] ? err->text : crew_status_text(status); *s; s++) {
+        bool control = ((unsigned char)*s < ' ' && *s != '\n') || *s == 0x7f;
+        fputc(control ? '?' : *s, stderr); /* it may quote any file */
+    }
+    fputc('\n', stderr);
     switch (status) {
     case CREW_EINVAL:
         return 2;
@@ -141,15 +145,17 @@ static int show_help(const struct parser *p, const char *format)
     return finish(p->command, 0);
 }
 
-/* "help" as the value of an option that takes a name: those have a default, file names have
- * none. */
+/* "help" as the value of an option that takes a name: those have a list or a default, file
+ * names have neither. */
 static bool explain(const struct crew_option *o)
 {
-    if (o->type != CREW_OPTION_STRING || !o->value)
+    if (o->type != CREW_OPTION_STRING)
         return false;
-    if (!print_choices(stdout, o->name))
+    if (print_choices(stdout, o->name))
+        return true;
+    if (o->value)
         print_option(stdout, o);
-    return true;
+    return o->value;
 }
 
 static int parse_line(const struct parser *p, struct flat *f, int argc, char **argv, int *first)

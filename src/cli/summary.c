@@ -2,12 +2,13 @@
 #include "cli/json.h"
 #include <math.h>
 
-static void print_times(FILE *to, const struct crew_worker_summary *w)
+/* Seconds of any size, virtual ones, in %g; a dash where nothing is known. */
+static void print_number(FILE *to, const char *format, int width, double v)
 {
-    if (isfinite(w->mean_s))
-        fprintf(to, " %9.4f %9.4f\n", 1e3 * w->mean_s, 1e3 * w->sd_s);
-    else
-        fprintf(to, " %9s %9s\n", "-", "-");
+    char text[32] = "-";
+    if (isfinite(v))
+        snprintf(text, sizeof text, format, v);
+    fprintf(to, " %*s", width, text);
 }
 
 static const char *kind_name(const struct crew_machine_info *m, int32_t kind)
@@ -20,7 +21,7 @@ static void print_virtual_workers(FILE *to, const struct crew_summary *s, uint64
 {
     enum { MOST = 64 };
     uint32_t shown = 0, more = 0, none = 0;
-    fprintf(to, "\nworker      tasks   share    busy s   mean ms     sd ms\n");
+    fprintf(to, "\nworker      tasks   share      busy s     mean ms       sd ms\n");
     for (uint32_t i = 0; i < s->n; i++) {
         const struct crew_worker_summary *w = &s->worker[i];
         bool worked = w->tasks || w->dropped;
@@ -29,9 +30,12 @@ static void print_virtual_workers(FILE *to, const struct crew_summary *s, uint64
         if (!worked || shown == MOST)
             continue;
         shown++;
-        fprintf(to, "%6u %10llu %6.1f%% %9.3f", i, (unsigned long long)w->tasks,
-                all ? 100.0 * (double)w->tasks / (double)all : 0.0, w->busy_s);
-        print_times(to, w);
+        fprintf(to, "%6u %10llu %6.1f%%", i, (unsigned long long)w->tasks,
+                all ? 100.0 * (double)w->tasks / (double)all : 0.0);
+        print_number(to, "%.5g", 11, w->busy_s);
+        print_number(to, "%.5g", 11, 1e3 * w->mean_s);
+        print_number(to, "%.5g", 11, 1e3 * w->sd_s);
+        fputc('\n', to);
     }
     if (more)
         fprintf(to, "... %u more worker%s had tasks\n", more, more == 1 ? "" : "s");
@@ -57,7 +61,9 @@ static void print_workers(FILE *to, const crew_trainer *t, const struct crew_sum
                 w->bound ? ' ' : '*', m->slots[w->slot].core, kind_name(m, w->kind),
                 (unsigned long long)w->tasks,
                 all ? 100.0 * (double)w->tasks / (double)all : 0.0, w->busy_s);
-        print_times(to, w);
+        print_number(to, "%.4f", 9, 1e3 * w->mean_s);
+        print_number(to, "%.4f", 9, 1e3 * w->sd_s);
+        fputc('\n', to);
     }
     for (uint32_t i = 0; i < s->n; i++)
         if (!s->worker[i].bound) {
@@ -73,7 +79,10 @@ static void print_length(FILE *to, const struct crew_summary *s)
             s->rounds == 1 ? "" : "s", (unsigned long long)s->epochs,
             s->epochs == 1 ? "" : "s");
     if (s->virtual_time)
-        fprintf(to, "%.6g s of virtual time (%.2f s real, %.0f rows per virtual second)",
+        fprintf(to,
+                speed < 100
+                    ? "%.6g s of virtual time (%.2f s real, %.3g rows per virtual second)"
+                    : "%.6g s of virtual time (%.2f s real, %.0f rows per virtual second)",
                 s->wall_s, s->real_s, speed);
     else
         fprintf(to, "%.2f s (%.0f rows/s)", s->wall_s, speed);
@@ -98,8 +107,9 @@ void print_summary(FILE *to, const crew_trainer *t, const struct crew_summary *s
     fprintf(to, "weights digest  %016llx\n", (unsigned long long)s->weights_digest);
     print_workers(to, t, s);
     fprintf(to,
-            s->virtual_time ? "\nvirtual: %.6g s, workers %.6g s, idle %.6g s, wasted %.6g s\n"
-                            : "\nwall %.2f s, workers %.2f s, idle %.2f s, wasted %.2f s\n",
+            s->virtual_time
+                ? "\nvirtual time %.6g s, workers %.6g s, idle %.6g s, wasted %.6g s\n"
+                : "\nwall %.2f s, workers %.2f s, idle %.2f s, wasted %.2f s\n",
             s->wall_s, s->worker_s, s->idle_s, s->wasted_s);
 }
 

@@ -74,6 +74,13 @@ static json_t *real(double v)
     return isfinite(v) ? json_real(v) : json_null();
 }
 
+/* What quotes a file name may be anything: an event is not lost for that. */
+static json_t *sentence(const char *s)
+{
+    json_t *text = s ? json_string(s) : json_null();
+    return text ? text : json_string("its reason is not UTF-8 text");
+}
+
 static json_t *config_as_json(const struct crew_settings *set, size_t n_sets)
 {
     json_t *config = json_object();
@@ -192,13 +199,13 @@ void crew_runlog_end(crew_runlog *l, const struct crew_summary *s,
         return;
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)s->weights_digest);
     emit(l->rounds,
-         json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:o, s:o, s:s, s:b, s:b, s:s?}",
-                   "event", "end", "rounds", (json_int_t)s->rounds, "epochs",
-                   (json_int_t)s->epochs, "wall_s", s->wall_s, "worker_s", s->worker_s,
-                   "idle_s", s->idle_s, "wasted_s", s->wasted_s, "train_loss",
-                   real(s->train_loss), "test_accuracy",
+         json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:o, s:o, s:s, s:b, s:b, s:o}", "event",
+                   "end", "rounds", (json_int_t)s->rounds, "epochs", (json_int_t)s->epochs,
+                   "wall_s", s->wall_s, "worker_s", s->worker_s, "idle_s", s->idle_s,
+                   "wasted_s", s->wasted_s, "train_loss", real(s->train_loss), "test_accuracy",
                    test->rows ? real(test->accuracy) : json_null(), "weights_digest", digest,
-                   "stopped", (int)s->stopped, "timed_out", (int)s->timed_out, "error", error));
+                   "stopped", (int)s->stopped, "timed_out", (int)s->timed_out, "error",
+                   sentence(error)));
 }
 
 static crew_status close_file(FILE *f, const char *path, struct crew_error *err)

@@ -119,8 +119,8 @@ static crew_status known_means(const crew_trainer *t, const struct crew_prior *p
             return CREW_OK;
         crew_times_free(*out);
         *out = NULL;
-        return crew_fail(err, CREW_EINVAL, "times has %zu numbers for %u workers", n_times,
-                         t->n);
+        return crew_fail(err, CREW_EINVAL, "times has %zu number%s for %u worker%s", n_times,
+                         n_times == 1 ? "" : "s", t->n, t->n == 1 ? "" : "s");
     }
     bool measured = prior->known == t->n;
     if (!measured && !t->virtual_time)
@@ -130,6 +130,24 @@ static crew_status known_means(const crew_trainer *t, const struct crew_prior *p
     for (uint32_t i = 0; i < t->n; i++)
         (*out)[i] = measured ? prior->mean_s[i] : crew_speeds_mean(t->speeds, i, 1, 0);
     return CREW_OK;
+}
+
+/* A recording is run again as it was run: a policy that only used what was known beforehand, as
+ * ata does for its alpha, must not know the recorded means now. One that needs them gets them.
+ */
+static crew_status create_policy(crew_trainer *t, struct crew_policy_config *cfg,
+                                 const struct crew_prior *prior, struct crew_error *err)
+{
+    const double *means = cfg->mean_s;
+    const struct crew_policy_ops *ops = t->loop.policy;
+    bool told = t->cfg.times || prior->known == t->n;
+    if (t->virtual_time && !told && strstr(t->cfg.speeds, "replay("))
+        cfg->mean_s = NULL;
+    crew_status status = ops->create(cfg, &t->loop.policy_self, err);
+    if (status != CREW_EINVAL || cfg->mean_s == means)
+        return status;
+    cfg->mean_s = means;
+    return ops->create(cfg, &t->loop.policy_self, err);
 }
 
 static crew_status make_policy(crew_trainer *t, struct crew_error *err)
@@ -149,7 +167,7 @@ static crew_status make_policy(crew_trainer *t, struct crew_error *err)
     cfg.prior_mean_s = prior.mean_s;
     if (status == CREW_OK) {
         t->loop.policy = ops;
-        status = ops->create(&cfg, &t->loop.policy_self, err);
+        status = create_policy(t, &cfg, &prior, err);
     }
     crew_free(means);
     crew_prior_free(&prior);

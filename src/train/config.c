@@ -28,7 +28,7 @@ static const struct crew_option options[] = {
     ROW("speeds", 0, STRING, speeds, 0, 0, NULL, "\"COUNT*LAW ...\"",
         "task times of the executor sim; see crew help speeds"),
     ROW("replay-wrap", 0, FLAG, replay_wrap, 0, 0, "no", NULL,
-        "a recording in speeds that runs out starts again"),
+        "start a recording in speeds again when it runs out"),
     ROW("profile", 0, STRING, profile, 0, 0, NULL, "FILE",
         "start from the task times of an earlier run; see save-profile"),
     ROW("times", 0, STRING, times, 0, 0, NULL, "S,S,...",

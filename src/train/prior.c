@@ -65,13 +65,15 @@ static bool task_fits(crew_trainer *t, const struct crew_profile *p)
 
 static bool machine_fits(crew_trainer *t, const struct crew_profile *p)
 {
-    const char *ours = t->virtual_time ? "simulated" : t->fingerprint;
     if (!p->machine && !t->virtual_time)
         return refuse(t, "its machine is simulated");
-    if (p->machine && strcmp(p->machine, ours) != 0)
-        return refuse(t, "its machine is %.120s, this one %.120s", p->machine, ours);
+    if (p->machine && t->virtual_time)
+        return refuse(t, "its machine is real, this one is simulated");
+    if (p->machine && strcmp(p->machine, t->fingerprint) != 0)
+        return refuse(t, "its machine is '%.150s', this one '%.150s'", p->machine,
+                      t->fingerprint);
     if (t->virtual_time && p->n != t->n)
-        return refuse(t, "it has %u workers, speeds %u", p->n, t->n);
+        return refuse(t, "it has %u worker%s, speeds %u", p->n, p->n == 1 ? "" : "s", t->n);
     return true;
 }
 
@@ -113,6 +115,22 @@ static crew_status take_by_cpu(const crew_trainer *t, const struct crew_profile 
     return CREW_OK;
 }
 
+/* All of it fits, and yet no worker's times are in it. */
+static const char *why_none(const crew_trainer *t, const struct crew_profile *p)
+{
+    bool measured = false, pinned = t->virtual_time, pinned_here = t->virtual_time;
+    for (uint32_t j = 0; j < p->n; j++) {
+        measured |= p->slot[j].count > 0;
+        pinned |= p->slot[j].count > 0 && p->slot[j].cpu >= 0;
+    }
+    for (uint32_t i = 0; i < t->n && !pinned_here; i++)
+        pinned_here = crew_pool_bound(t->pool, i);
+    return !measured      ? "it measured no task"
+           : !pinned      ? "its workers were bound to no CPU"
+           : !pinned_here ? "these workers are bound to no CPU"
+                          : "it measured other CPUs";
+}
+
 static crew_status take_all(crew_trainer *t, const struct crew_profile *p,
                             struct crew_prior *out, struct crew_error *err)
 {
@@ -125,10 +143,13 @@ static crew_status take_all(crew_trainer *t, const struct crew_profile *p,
         status = take_by_cpu(t, p, out);
     if (status != CREW_OK)
         return crew_fail(err, status, "no memory for the profile of %u workers", t->n);
-    crew_trainer_add_note(t, "profile %.200s: times of %u of %u workers are taken",
-                          t->cfg.profile, out->known, t->n);
-    if (!out->known)
-        crew_prior_free(out);
+    if (out->known) {
+        crew_trainer_add_note(t, "profile %.200s: times of %u of %u worker%s are taken",
+                              t->cfg.profile, out->known, t->n, t->n == 1 ? "" : "s");
+        return CREW_OK;
+    }
+    (void)refuse(t, "%s", why_none(t, p));
+    crew_prior_free(out);
     return CREW_OK;
 }
 

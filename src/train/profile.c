@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { VERSION = 1, MAX_SLOTS = 10000000, MAX_ROWS = 1 << 20 };
 static const json_int_t MAX_COUNT = INT64_C(1) << 53; /* counts become doubles */
@@ -23,17 +22,25 @@ static const double SWELL = 16;
 
 /* ---- The machine as a text ---- */
 
+static const char *plural(uint32_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 char *crew_profile_machine(const crew_machine *machine)
 {
     const struct crew_machine_info *m = crew_machine_info(machine);
-    size_t bytes = 160, used;
+    const char *model = m->cpu_model ? m->cpu_model : "";
+    size_t bytes = 160 + strlen(model), used;
     for (uint32_t i = 0; i < m->n_kinds; i++)
         bytes += strlen(m->kinds[i].name) + 16;
     char *text = crew_alloc(bytes);
     if (!text)
         return NULL;
-    used = (size_t)snprintf(text, bytes, "%u cores, %u processing units, %u packages, %u nodes",
-                            m->cores, m->pus, m->packages, m->numa_nodes);
+    used = (size_t)snprintf(
+        text, bytes, "%s%s%u core%s, %u processing unit%s, %u package%s, %u node%s", model,
+        *model ? ", " : "", m->cores, plural(m->cores), m->pus, plural(m->pus), m->packages,
+        plural(m->packages), m->numa_nodes, plural(m->numa_nodes));
     for (uint32_t i = 0; i < m->n_kinds; i++)
         used += (size_t)snprintf(text + used, bytes - used, ", %u %s", m->kinds[i].pus,
                                  m->kinds[i].name);
@@ -156,32 +163,40 @@ static crew_status read_root(json_t *root, const char *path, struct crew_profile
     return read_slots(slots, path, p, err);
 }
 
-/* The size of a regular file; a pipe has none that is known. */
-static double size_of(FILE *f)
+/* The text of a file or a pipe, whose size nobody knows, and how much of it there is room for.
+ */
+struct source {
+    FILE *file;
+    double left; /* bytes */
+    bool too_long;
+};
+
+static size_t read_some(void *out, size_t room, void *user)
 {
-    struct stat st;
-    return fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) ? (double)st.st_size : 0;
+    struct source *s = user;
+    size_t n = fread(out, 1, room, s->file);
+    s->left -= (double)n;
+    s->too_long = s->left < 0;
+    return s->too_long || (!n && ferror(s->file)) ? (size_t)-1 : n;
 }
 
 crew_status crew_profile_read(const char *path, struct crew_profile *out,
                               struct crew_error *err)
 {
     json_error_t why;
+    struct source from = {.left = (double)crew_machine_free_bytes() / SWELL};
     memset(out, 0, sizeof *out);
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return crew_fail(err, CREW_EINPUT, "%s: %s", path, strerror(errno));
-    if (SWELL * size_of(f) > (double)crew_machine_free_bytes()) {
-        fclose(f);
-        return no_memory(err, path);
-    }
+    if (!(from.file = fopen(path, "rb")))
+        return crew_fail(err, CREW_EINPUT, "%s: %s", path[0] ? path : "''", strerror(errno));
     errno = 0;
-    json_t *root = json_loadf(f, JSON_REJECT_DUPLICATES, &why);
-    int broken = ferror(f) ? errno : 0;
-    fclose(f);
+    json_t *root = json_load_callback(read_some, &from, JSON_REJECT_DUPLICATES, &why);
+    int broken = ferror(from.file) ? errno : 0;
+    fclose(from.file);
     crew_status status = CREW_OK;
     if (broken)
         status = crew_fail(err, CREW_EINPUT, "%s: %s", path, strerror(broken));
+    else if (from.too_long || (!root && !why.text[0]))
+        status = no_memory(err, path);
     else if (!root)
         status = crew_fail(err, CREW_EFORMAT, "%s: not a profile: line %d: %s", path, why.line,
                            why.text);

@@ -6,24 +6,11 @@
 #include "exec/sim.h"
 #include "train/trainer.h"
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Some tens of microseconds: longer than a balanced round's imbalance, about the price of one
  * wake-up. */
 static const double SPIN_S = 50e-6;
-
-void crew_trainer_add_note(crew_trainer *t, const char *fmt, ...)
-{
-    char text[700];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    if (t->n_notes < CREW_MAX_NOTES && (t->note[t->n_notes] = crew_strdup(text)))
-        t->n_notes++;
-}
 
 static const double MOMENTUM = 0.9; /* the table's default */
 enum { FEW_STEPS = 100 };
@@ -51,6 +38,13 @@ static crew_status check_ranges(const struct crew_config *cfg, struct crew_error
     return CREW_OK;
 }
 
+/* Empty is not given: so a setting of a file can be taken back. */
+static void drop_empty(const char **text)
+{
+    if (*text && !**text)
+        *text = NULL;
+}
+
 static crew_status check_executor(crew_trainer *t, struct crew_error *err)
 {
     const struct crew_config *c = &t->cfg;
@@ -68,6 +62,8 @@ static crew_status check_executor(crew_trainer *t, struct crew_error *err)
     if (!t->virtual_time && (c->speeds || c->replay_wrap))
         return crew_fail(err, CREW_EINVAL, "%s is of the executor sim, this one is threads",
                          c->speeds ? "speeds" : "replay-wrap");
+    if (c->replay_wrap && !strstr(c->speeds, "replay("))
+        return crew_fail(err, CREW_EINVAL, "replay-wrap needs a replay(FILE) in speeds");
     return CREW_OK;
 }
 
@@ -81,6 +77,9 @@ static crew_status check_config(crew_trainer *t, const struct crew_config *cfg,
     crew_config_init(&t->cfg);
     memcpy(&t->cfg, cfg, cfg->struct_size);
     const struct crew_config *c = &t->cfg;
+    drop_empty(&t->cfg.emulate);
+    drop_empty(&t->cfg.speeds);
+    drop_empty(&t->cfg.profile);
     TRY(check_ranges(c, err));
     if (!c->model || !c->policy || !c->optimizer || !c->schedule || !c->bind || !c->keep ||
         !c->executor)

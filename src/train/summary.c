@@ -88,7 +88,7 @@ void crew_trainer_summary(crew_trainer *t, struct crew_summary *out)
             .dropped = y->dropped,
             .busy_s = y->busy_s,
             .mean_s = y->task_s.n ? y->task_s.mean : (double)NAN,
-            .sd_s = crew_stats_sd(&y->task_s),
+            .sd_s = y->task_s.n > 1 ? crew_stats_sd(&y->task_s) : (double)NAN,
         };
         place(t, i, &t->worker[i]);
         out->worker_s += y->busy_s;
