@@ -78,6 +78,7 @@ $O/bench/%: $O/bench/%.o $O/libcrew.a
 	$(LINK) -fopenmp $^ $(LIBS) -o $@
 
 $O/bench/%.o: CFLAGS += -fopenmp
+BENCH_FLAGS = $(strip -std=c11 -ffp-contract=off $(CFLAGS.$(MODE)) $(CFLAGS))
 
 $(TESTS): %: $O/tests/%
 	@tests/run.sh $O $@
@@ -85,10 +86,12 @@ $(TESTS): %: $O/tests/%
 $(CLIS): %: all
 	@tests/run.sh $O $@
 
+# The figures of one go to its own file, those of all to bench.json: for bench/compare.sh.
 $(BENCH): %: $O/bench/%
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $<
+	@BENCH_FLAGS='$(BENCH_FLAGS)' bench/run.sh $O/$@.json $<
 
-bench: $(BENCH)
+bench: $(BENCH:%=$O/bench/%)
+	@BENCH_FLAGS='$(BENCH_FLAGS)' bench/run.sh $O/bench.json $^
 
 paper: all
 	python3 bench/paper.py $O/crew

@@ -3,7 +3,7 @@
  * FROM..UNTIL, the policies in turn. */
 #include "shapes.h"
 
-enum { B = 10, FROM = 300, UNTIL = 800, REPEATS = 3, POLICIES = 4 };
+enum { B = 10, FROM = 300, UNTIL = 800, REPEATS = 3, POLICIES = 4, UNIFORM = 2 };
 
 struct sum {
     double seconds;
@@ -52,18 +52,26 @@ static double mean_round(const char *policy, const crew_dataset *rows)
 
 int main(void)
 {
-    static const char *const policy[POLICIES] = {"fixed", "ata-empirical:eta=0.25", "uniform",
-                                                 "queue"};
+    struct bench b[POLICIES] = {{.name = "fixed"},
+                                {.name = "ata-empirical:eta=0.25"},
+                                {.name = "uniform"},
+                                {.name = "queue"}};
+    struct bench_report report;
     crew_dataset *rows = random_rows();
-    bench_header("a core four times slower, mlp:512,256, B = 10, rounds 300..800");
-    for (int r = 0; r < REPEATS; r++) {
-        double mean[POLICIES];
-        for (int p = 0; p < POLICIES; p++)
-            mean[p] = mean_round(policy[p], rows);
-        for (int p = 0; p < POLICIES; p++)
-            printf("%-24s %9.3f ms  %6.3f x fixed  %6.3f x uniform\n", policy[p], 1e3 * mean[p],
-                   mean[p] / mean[0], mean[p] / mean[2]);
+    bench_begin(
+        &report, "emulate",
+        "a core four times slower, mlp:512,256, B = 10: mean of rounds 300..800, 3 samples");
+    for (int r = 0; r < REPEATS; r++)
+        for (int p = 0; p < POLICIES; p++) {
+            b[p].sample[r] = mean_round(b[p].name, rows);
+            b[p].samples = r + 1;
+        }
+    bench_rows(&report, "", b, POLICIES);
+    for (int p = 0; p < POLICIES; p++) {
+        double low, high, ratio = bench_ratio(&b[p], &b[UNIFORM], &low, &high);
+        printf("  %s: %.3f times uniform (%.3f .. %.3f)\n", b[p].name, ratio, low, high);
     }
+    bench_end(&report);
     crew_dataset_destroy(rows);
     return 0;
 }

@@ -67,14 +67,16 @@ int main(void)
     openblas_set_num_threads(1);
     struct bench b[] = {{.name = "all tasks into one buffer", .run = into_one, .self = &r},
                         {.name = "the canonical tree", .run = as_tree, .self = &r}};
+    struct bench_report report;
     double low, high;
-    bench_header("the canonical sum, a round of 16 tasks of 64 rows, mlp:512,256");
+    bench_begin(&report, "reduce",
+                "the canonical sum, a round of 16 tasks of 64 rows, mlp:512,256");
     bench_run(b, 2);
-    bench_print(&b[0], &b[0]);
-    bench_print(&b[1], &b[0]);
+    bench_rows(&report, "", b, 2);
     double share = 1 - 1 / bench_ratio(&b[1], &b[0], &low, &high);
-    printf("the order costs %.1f %% of the round (%.1f .. %.1f)\n", 100 * share,
+    printf("  the order costs %.1f %% of the round (%.1f .. %.1f)\n", 100 * share,
            100 * (1 - 1 / low), 100 * (1 - 1 / high));
+    bench_end(&report);
     r.ops->destroy(r.model);
     crew_reduce_destroy(r.reduce);
     crew_free(r.params);

@@ -17,6 +17,7 @@ struct rig {
     struct crew_loop loop;
     struct crew_work work;
     uint64_t round;
+    struct bench_report *report;
 };
 
 static crew_status nothing(void *self, uint32_t worker, const struct crew_task_context *t,
@@ -73,7 +74,7 @@ static struct {
     _Alignas(CREW_PAIR) _Atomic uint32_t ping;
     _Alignas(CREW_PAIR) _Atomic uint32_t pong;
 } line;
-enum { TRIPS = 20000 };
+enum { TRIPS = 20000, TRIP_SAMPLES = 5 };
 
 static void echo(void *self, uint32_t worker)
 {
@@ -90,22 +91,24 @@ static void echo(void *self, uint32_t worker)
         }
 }
 
-static void measure_trip(struct rig *r)
+static void measure_trip(struct rig *r, const char *name)
 {
-    double t = 0;
-    for (int warm = 0; warm < 2; warm++) { /* the second time counts: nobody has to wake up */
-        t = crew_now_s();
+    struct bench trip = {.name = name, .samples = TRIP_SAMPLES};
+    for (int s = -1; s < TRIP_SAMPLES; s++) { /* the first does not count: somebody wakes up */
+        double t = crew_now_s();
         atomic_store(&line.ping, 0);
         atomic_store(&line.pong, 0);
         crew_pool_start(r->pool, 1, echo, NULL);
         echo(NULL, 0);
         crew_pool_wait(r->pool, 1);
-        t = (crew_now_s() - t) / TRIPS;
+        if (s >= 0)
+            trip.sample[s] = (crew_now_s() - t) / TRIPS;
     }
-    printf("a cache line there and back: %.0f ns (%s)\n", 1e9 * t,
-           t > 180e-9  ? "two caches"
-           : t < 70e-9 ? "two threads of one core"
-                       : "one cache");
+    bench_row(r->report, "", &trip, NULL);
+    double t = bench_quantile(&trip, 0.5);
+    printf("    that is %s\n", t > 180e-9  ? "two caches"
+                               : t < 70e-9 ? "two threads of one core"
+                                           : "one cache");
 }
 
 static void measure(void *self, uint32_t worker)
@@ -116,17 +119,17 @@ static void measure(void *self, uint32_t worker)
                         {.name = "crew round, B = n", .run = one_round, .self = &r[0]},
                         {.name = "crew round, B = 8 n", .run = one_round, .self = &r[1]}};
     bind_team(r->machine, r->n);
-    measure_trip(r);
+    measure_trip(r, "cache line there and back, before");
     bench_run(b, 3);
-    for (int i = 0; i < 3; i++)
-        bench_print(&b[i], &b[0]);
-    measure_trip(r);
+    bench_rows(r->report, "", b, 3);
+    measure_trip(r, "cache line there and back, after");
 }
 
 int main(void)
 {
     crew_machine *machine;
     struct rig r[2];
+    struct bench_report report;
     struct crew_error err;
     memset(r, 0, sizeof r);
     if (crew_machine_create(NULL, &machine, &err) != CREW_OK)
@@ -152,9 +155,11 @@ int main(void)
             r[i].loop.policy->create(&policy, &r[i].loop.policy_self, &err) != CREW_OK)
             return 1;
     }
-    bench_header("empty rounds");
+    bench_begin(&report, "round", "empty rounds");
     printf("%u workers, policy ata-empirical:eta=0.25, the region's threads bound alike\n", n);
+    r[0].report = &report;
     crew_pool_call(r[0].pool, measure, r);
+    bench_end(&report);
     for (int i = 0; i < 2; i++) {
         crew_threads.destroy(r[i].loop.executor_self);
         r[i].loop.policy->destroy(r[i].loop.policy_self);

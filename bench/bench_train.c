@@ -74,7 +74,8 @@ static double operations(int layers, const int *width)
         .recipe = RECIPE                                                                \
     }
 
-static void compare(const char *model, int layers, const int *width, const crew_dataset *rows)
+static void compare(const struct bench_report *report, const char *model, int layers,
+                    const int *width, const crew_dataset *rows)
 {
     struct recipe one = {model, "queue", 1, rows}, two = {model, "queue", 2, rows},
                   ata = {model, "ata-empirical:eta=0.25", 2, rows};
@@ -87,17 +88,18 @@ static void compare(const char *model, int layers, const int *width, const crew_
                         CREW("crew, 1 worker", &one),
                         CREW("crew, 2 workers, queue", &two),
                         CREW("crew, 2 workers, ata-empirical", &ata)};
-    printf("\n%s, %d rounds of %d tasks of %d rows\n", model, ROUNDS, TASKS, TASK_ROWS);
+    printf("%s, %d rounds of %d tasks of %d rows\n", model, ROUNDS, TASKS, TASK_ROWS);
     bench_run(b, 5);
-    int best = bench_quantile(b[0].sample, 0.5) <= bench_quantile(b[1].sample, 0.5) ? 0 : 1;
+    struct bench best = b[bench_quantile(&b[0], 0.5) <= bench_quantile(&b[1], 0.5) ? 0 : 1];
+    best.name = "the better sgemm";
     for (int i = 0; i < 5; i++)
-        bench_print(&b[i], &b[best]);
-    printf("the better sgemm: %.1f GF/s; crew, 1 worker: %.0f rows/s\n",
-           1e-9 * operations(layers, width) / bench_quantile(b[best].sample, 0.5),
-           ROUNDS * TASKS * TASK_ROWS / bench_quantile(b[2].sample, 0.5));
+        bench_row(report, model, &b[i], &best);
+    printf("  the better sgemm: %.1f GF/s; crew, 1 worker: %.0f rows/s\n",
+           1e-9 * operations(layers, width) / bench_quantile(&best, 0.5),
+           ROUNDS * TASKS * TASK_ROWS / bench_quantile(&b[2], 0.5));
     for (int i = 3; i < 5; i++) {
         double low, high, ratio = bench_ratio(&b[2], &b[i], &low, &high);
-        printf("%s: %.3f times 1 worker (%.3f .. %.3f)\n", b[i].name, ratio, low, high);
+        printf("  %s: %.3f times 1 worker (%.3f .. %.3f)\n", b[i].name, ratio, low, high);
     }
 }
 
@@ -105,10 +107,12 @@ int main(void)
 {
     const int mlp[] = {FEATURES, 512, 256, CLASSES}, softmax[] = {FEATURES, CLASSES};
     crew_dataset *rows = random_rows();
+    struct bench_report report;
     openblas_set_num_threads(1);
-    bench_header("training against its matrix products");
-    compare("mlp:512,256", 3, mlp, rows);
-    compare("softmax", 1, softmax, rows);
+    bench_begin(&report, "train", "training against its matrix products");
+    compare(&report, "mlp:512,256", 3, mlp, rows);
+    compare(&report, "softmax", 1, softmax, rows);
+    bench_end(&report);
     crew_dataset_destroy(rows);
     return 0;
 }

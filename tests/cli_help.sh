@@ -10,6 +10,7 @@ golden help_predict predict -h
 golden help_sim help sim
 golden help_speeds help speeds
 golden help_speeds sim --speeds help
+golden help_speeds train --speeds help
 golden list list
 golden list_policies list policies
 golden list_policies train --policy help
@@ -55,7 +56,7 @@ expect 2 "only for bash" help --completion fish
 # Every option of every command stands in the manual page and in the completion script.
 "$CREW" help --man >"$tmp/man" || miss "help --man"
 "$CREW" help --completion bash >"$tmp/completion" || miss "help --completion bash"
-for command in train eval predict list cores plan sim help; do
+for command in train eval predict list cores bench plan sim compare report help; do
     grep -q "^\.SS crew $command " "$tmp/man" || miss "no crew $command in the manual page"
     for option in $("$CREW" help $command | sed -n 's/^  .\{4\}--\([a-z-]*\).*/\1/p'); do
         grep -qF -e "--$option" "$tmp/completion" || miss "no --$option in the completion script"

@@ -86,8 +86,11 @@ int run_eval(const struct command *self, int argc, char **argv);
 int run_predict(const struct command *self, int argc, char **argv);
 int run_list(const struct command *self, int argc, char **argv);
 int run_cores(const struct command *self, int argc, char **argv);
+int run_bench(const struct command *self, int argc, char **argv);
 int run_plan(const struct command *self, int argc, char **argv);
 int run_sim(const struct command *self, int argc, char **argv);
+int run_compare(const struct command *self, int argc, char **argv);
+int run_report(const struct command *self, int argc, char **argv);
 int run_help(const struct command *self, int argc, char **argv);
 
 #endif

@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "cli/summary.h"
+#include "study/timeline.h"
 #include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,7 +16,8 @@ struct train {
     struct crew_data_config data_cfg;
     struct crew_config cfg;
     struct {
-        const char *config, *init, *log, *log_tasks, *save, *save_profile;
+        const char *config, *init, *log, *log_tasks, *save, *save_profile, *timeline;
+        uint64_t timeline_rounds;
         bool force, json, quiet;
     } own;
     void *texts; /* of --config */
@@ -23,6 +25,7 @@ struct train {
     struct crew_dataset_info info;
     crew_trainer *trainer;
     crew_runlog *log;
+    crew_timeline *timeline;
     struct progress progress;
     bool remarked; /* what the policy had to say was said */
     struct crew_evaluation test;
@@ -44,6 +47,16 @@ static const struct crew_option own_options[] = {
         "write what was measured of each worker (JSON), for profile"),
     OWN("log", 0, STRING, log, "FILE", "write one JSON line a round"),
     OWN("log-tasks", 0, STRING, log_tasks, "FILE", "write one CSV line a task"),
+    OWN("timeline", 0, STRING, timeline, "FILE.json",
+        "write who ran which task when: Chrome trace events, for Perfetto"),
+    {.name = "timeline-rounds",
+     .type = CREW_OPTION_U64,
+     .offset = offsetof(struct train, own.timeline_rounds) - offsetof(struct train, own),
+     .min = 1,
+     .max = 1e6,
+     .value = "2000",
+     .argument = "N",
+     .help = "of the timeline, the last ones"},
     OWN("force", 'f', FLAG, force, NULL, "replace existing outputs"),
     OWN("json", 0, FLAG, json, NULL, "print one JSON object instead of tables"),
     OWN("quiet", 'q', FLAG, quiet, NULL, "print results only, no progress"),
@@ -79,6 +92,8 @@ static bool on_round(void *user, const struct crew_record *r)
     struct train *t = user;
     if (t->log)
         crew_runlog_round(t->log, r);
+    if (t->timeline)
+        crew_timeline_round(t->timeline, r);
     if (r->remark && *r->remark && !t->remarked && !t->own.quiet) {
         progress_end(&t->progress);
         fprintf(stderr, "note: %s\n", r->remark);
@@ -112,12 +127,12 @@ static crew_status CREW_PRINTF(2, 3) refuse(struct crew_error *err, const char *
  * may also go to a pipe or a terminal, which cannot be tried. */
 static crew_status check_outputs(const struct train *t, struct crew_error *err)
 {
-    const char *const paths[] = {t->own.save, t->own.save_profile, t->own.log,
+    const char *const paths[] = {t->own.save, t->own.save_profile, t->own.timeline, t->own.log,
                                  t->own.log_tasks};
     crew_status status = CREW_OK;
     for (size_t i = 0; i < sizeof paths / sizeof *paths && status == CREW_OK; i++) {
         struct stat st;
-        bool stream = i > 1 && paths[i] && stat(paths[i], &st) == 0 &&
+        bool stream = i > 2 && paths[i] && stat(paths[i], &st) == 0 &&
                       (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode));
         if (paths[i] && !stream)
             status = crew_output_check(paths[i], t->own.force, err);
@@ -128,10 +143,10 @@ static crew_status check_outputs(const struct train *t, struct crew_error *err)
 /* Two outputs in one file would destroy each other. */
 static crew_status check_distinct(const struct train *t, struct crew_error *err)
 {
-    const char *const paths[] = {t->own.save, t->own.save_profile, t->own.log,
+    const char *const paths[] = {t->own.save, t->own.save_profile, t->own.timeline, t->own.log,
                                  t->own.log_tasks};
-    for (size_t i = 0; i < 4; i++)
-        for (size_t j = i + 1; j < 4; j++)
+    for (size_t i = 0; i < 5; i++)
+        for (size_t j = i + 1; j < 5; j++)
             if (paths[i] && paths[j] && !strcmp(paths[i], paths[j]))
                 return refuse(err, "%s is named for two outputs", paths[i]);
     if (t->own.save && !strcmp(t->data_cfg.missing, "mean") &&
@@ -145,6 +160,14 @@ static crew_status check_distinct(const struct train *t, struct crew_error *err)
 static crew_status open_logs(struct train *t, struct crew_error *err)
 {
     struct crew_runlog_config log = {t->own.log, t->own.log_tasks, t->own.force};
+    if (t->own.timeline) {
+        struct crew_summary s;
+        crew_trainer_summary(t->trainer, &s);
+        crew_status status =
+            crew_timeline_create(t->own.timeline_rounds, s.n, &t->timeline, err);
+        if (status != CREW_OK)
+            return status;
+    }
     return t->own.log || t->own.log_tasks ? crew_runlog_open(&log, &t->log, err) : CREW_OK;
 }
 
@@ -229,9 +252,9 @@ static void introduce(struct train *t)
     crew_trainer_summary(t->trainer, &s);
     fprintf(
         stderr,
-        "%s: %zu rows, %u features, %u classes; %s: %zu parameters; %u worker%s, policy %s\n",
+        "%s: %zu rows, %u features, %u classes; %s: %zu parameters; %u %sworker%s, policy %s\n",
         t->data_cfg.data, t->info.rows, t->info.features, t->info.classes, net.model,
-        net.n_params, s.n, s.n == 1 ? "" : "s",
+        net.n_params, s.n, s.virtual_time ? "virtual " : "", s.n == 1 ? "" : "s",
         t->cfg.policy_ops ? t->cfg.policy_ops->name : t->cfg.policy);
     for (size_t i = 0; crew_trainer_note(t->trainer, i); i++)
         fprintf(stderr, "note: %s\n", crew_trainer_note(t->trainer, i));
@@ -262,6 +285,25 @@ static crew_status save_profile(struct train *t, struct crew_error *err)
     return status;
 }
 
+/* Also of a run that failed: what led there is in it. */
+static crew_status save_timeline(struct train *t, struct crew_error *err)
+{
+    char title[160];
+    if (!t->timeline)
+        return CREW_OK;
+    snprintf(title, sizeof title, "crew train: %s, %s, policy %s", t->data_cfg.data,
+             t->cfg.model, t->cfg.policy);
+    crew_status status =
+        crew_timeline_write(t->timeline, t->own.timeline, t->own.force, t->trainer, title, err);
+    if (status == CREW_OK && !t->own.quiet)
+        fprintf(stderr, "the timeline of %llu of %llu rounds is in %s\n",
+                (unsigned long long)crew_timeline_kept(t->timeline),
+                (unsigned long long)crew_timeline_seen(t->timeline), t->own.timeline);
+    crew_timeline_destroy(t->timeline);
+    t->timeline = NULL;
+    return status;
+}
+
 static crew_status train(struct train *t, struct crew_error *err)
 {
     struct crew_summary limits;
@@ -272,6 +314,8 @@ static crew_status train(struct train *t, struct crew_error *err)
     watch_signals(t->trainer);
     crew_status status = crew_trainer_run(t->trainer, err);
     progress_end(&t->progress);
+    if (status == CREW_OK)
+        status = save_timeline(t, err);
     if (status == CREW_OK && t->own.save)
         status = save(t, err);
     if (status == CREW_OK && t->own.save_profile)
@@ -332,6 +376,7 @@ int run_train(const struct command *self, int argc, char **argv)
     }
     atomic_store(&running, NULL);
     (void)!crew_runlog_close(t.log, &late);
+    (void)!save_timeline(&t, &late);
     crew_trainer_destroy(t.trainer);
     crew_data_close(&t.data);
     crew_runlog_config_free(t.texts);

@@ -29,6 +29,19 @@ const struct command commands[] = {
     {"list", "what there is to choose from",
      "policies|models|optimizers|schedules|datasets|scenarios", run_list, NULL},
     {"cores", "the cores that workers may run on", NULL, run_cores, NULL},
+    {"bench", "what each core of this machine is worth", NULL, run_bench,
+     "Matrix products, the gradient task of --model and --data, and memory bandwidth are "
+     "measured on each core\n"
+     "alone and on all at once. The means of the task, all at once, give the relative speeds, "
+     "the split that\n"
+     "training would settle on, and the length of a round under some policies.\n"
+     "\n"
+     "Every sample follows the one before it without a gap, so that the mean is right on a "
+     "core "
+     "that is shared\n"
+     "with others, where the median shows the core as if it were free. Interrupt ends it "
+     "without results; a\n"
+     "second one leaves at once.\n"},
     {"plan", "split tasks so that the busiest worker is done first", NULL, run_plan,
      "The split is exact: no other one has a shorter round if every task takes its worker's "
      "seconds.\n"},
@@ -46,6 +59,25 @@ const struct command commands[] = {
      "\n"
      "Interrupt ends the simulations and shows the policies that are finished; a second one "
      "leaves at once.\n"},
+    {"compare", "train with several policies, side by side", NULL, run_compare,
+     "Every policy trains the same model from the same weights on the same rows, so that those "
+     "which drop no\n"
+     "results end with the same weights, bit for bit; a comparison in which they do not fails. "
+     "Repeats are\n"
+     "interleaved and each is compared within itself, which keeps slow changes of the machine "
+     "out of the ratios.\n"
+     "Seconds are those of the rounds: validation is left out.\n"
+     "\n"
+     "Interrupt ends the run in flight and shows the runs that are finished; a second one "
+     "leaves at once.\n"},
+    {"report", "one page about runs, from their logs", "FILE...", run_report,
+     "FILE is a log of `crew train --log`, task times of --log-tasks, a --timeline, or the "
+     "JSON "
+     "of `crew compare`\n"
+     "or `crew bench`, in any order. FILE.tasks.csv beside FILE.jsonl is read with it. The "
+     "page "
+     "holds all it shows\n"
+     "and needs no network. Plots are drawn by gnuplot (Debian package gnuplot-nox).\n"},
     {"help", "explain a command or a topic", "[COMMAND]", run_help, NULL},
     {0},
 };

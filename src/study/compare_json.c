@@ -1,0 +1,201 @@
+#include "study/compare_json.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "train/output.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* NaN is not JSON: null. */
+static json_t *real(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *text(const char *s)
+{
+    json_t *t = s ? json_string(s) : NULL; /* a path may be anything, JSON is UTF-8 */
+    return t ? t : json_null();
+}
+
+/* ---- Policies ---- */
+
+static json_t *figure_as_json(const struct crew_comparison_policy *p, uint32_t repeats,
+                              enum crew_comparison_figure figure)
+{
+    json_t *list = json_array();
+    for (uint32_t r = 0; r < repeats; r++) {
+        const struct crew_comparison_run *run = &p->run[r];
+        json_t *v = !run->finished                 ? json_null()
+                    : figure == CREW_FIGURE_ROUNDS ? json_integer((json_int_t)run->rounds)
+                                                   : real(crew_comparison_value(run, figure));
+        json_array_append_new(list, v);
+    }
+    return list;
+}
+
+static json_t *digests_as_json(const struct crew_comparison_policy *p, uint32_t repeats)
+{
+    json_t *list = json_array();
+    char digest[20];
+    for (uint32_t r = 0; r < repeats; r++) {
+        snprintf(digest, sizeof digest, "%016llx",
+                 (unsigned long long)p->run[r].weights_digest);
+        json_array_append_new(list, p->run[r].finished ? json_string(digest) : json_null());
+    }
+    return list;
+}
+
+static void set_flags(json_t *o, const struct crew_comparison_policy *p, uint32_t repeats,
+                      bool target)
+{
+    json_t *reached = json_array(), *timed_out = json_array();
+    for (uint32_t r = 0; r < repeats; r++) {
+        const struct crew_comparison_run *run = &p->run[r];
+        json_array_append_new(reached, run->finished && target ? json_boolean(run->reached)
+                                                               : json_null());
+        json_array_append_new(timed_out,
+                              run->finished ? json_boolean(run->timed_out) : json_null());
+    }
+    json_object_set_new(o, "reached", reached);
+    json_object_set_new(o, "timed_out", timed_out);
+}
+
+static json_t *ratio_as_json(const struct crew_spread *s)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "median", real(s->median), "low", real(s->low),
+                     "high", real(s->high), "within_noise",
+                     s->n > 1 ? json_boolean(crew_spread_holds_one(s)) : json_null());
+}
+
+static json_t *reals(const double *v, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, real(v[i]));
+    return list;
+}
+
+static void set_details(json_t *o, const struct crew_comparison_policy *p, uint32_t workers)
+{
+    json_t *seconds = json_array(), *worker_s = json_array(), *loss = json_array();
+    for (size_t i = 0; i < p->n_points; i++) {
+        json_array_append_new(seconds, real(p->point[i].seconds));
+        json_array_append_new(worker_s, real(p->point[i].worker_s));
+        json_array_append_new(loss, real(p->point[i].loss));
+    }
+    json_object_set_new(o, "curve",
+                        json_pack("{s:o, s:o, s:o}", "seconds", seconds, "worker_seconds",
+                                  worker_s, "loss", loss));
+    json_object_set_new(o, "quota_mean", reals(p->quota_mean, workers));
+    json_object_set_new(o, "tasks_mean", reals(p->tasks_mean, workers));
+}
+
+static json_t *policy_as_json(const struct crew_comparison *c,
+                              const struct crew_comparison_policy *p, bool whole)
+{
+    bool target = isfinite(c->target_loss) || isfinite(c->target_accuracy);
+    json_t *o = json_pack("{s:o, s:b, s:b}", "policy", text(p->policy), "drops", (int)p->drops,
+                          "other_weights", (int)p->other_weights);
+    for (int f = 0; f < CREW_FIGURES; f++)
+        json_object_set_new(o, crew_comparison_key((enum crew_comparison_figure)f),
+                            figure_as_json(p, c->repeats, (enum crew_comparison_figure)f));
+    set_flags(o, p, c->repeats, target);
+    json_object_set_new(o, "weights_digest", digests_as_json(p, c->repeats));
+    json_object_set_new(o, "ratio_wall", ratio_as_json(&p->ratio_wall));
+    json_object_set_new(o, "ratio_worker", ratio_as_json(&p->ratio_worker));
+    if (whole)
+        set_details(o, p, c->workers);
+    return o;
+}
+
+/* ---- The rest ---- */
+
+static json_t *config_as_json(const struct crew_settings *set, size_t n_sets)
+{
+    json_t *config = json_object();
+    char number[64];
+    for (size_t i = 0; i < n_sets; i++)
+        for (const struct crew_option *o = set[i].table; o->type != CREW_OPTION_END; o++) {
+            const char *value = number;
+            if (o->type == CREW_OPTION_STRING) /* of any length */
+                memcpy(&value, (const char *)set[i].base + o->offset, sizeof value);
+            else if (!crew_option_show(o, set[i].base, number, sizeof number))
+                value = NULL;
+            if (value)
+                json_object_set_new(config, o->name, text(value));
+        }
+    return config;
+}
+
+static json_t *machine_as_json(const crew_machine *machine)
+{
+    const struct crew_machine_info *m = crew_machine_info(machine);
+    struct crew_build_info b;
+    crew_build_info(&b);
+    json_t *slots = json_array();
+    for (uint32_t i = 0; i < m->n_slots; i++) {
+        const struct crew_slot *s = &m->slots[i];
+        json_array_append_new(slots,
+                              json_pack("{s:i, s:i, s:i, s:s?}", "cpu", (int)s->cpu, "core",
+                                        (int)s->core, "numa", (int)s->numa, "kind",
+                                        s->kind < 0 ? NULL : m->kinds[s->kind].name));
+    }
+    return json_pack("{s:i, s:i, s:o, s:s, s:s, s:s, s:s?}", "cores", (int)m->cores,
+                     "usable_cores", (int)m->usable_cores, "slots", slots, "blas", b.blas,
+                     "blas_flavour", b.blas_flavour, "blas_core", b.blas_core, "blas_forced",
+                     b.blas_forced);
+}
+
+/* Whole numbers in JSON have 63 bits here; beyond them a seed is a text. */
+static json_t *seeds_as_json(const struct crew_comparison *c)
+{
+    json_t *list = json_array();
+    char digits[24];
+    for (uint32_t r = 0; r < c->repeats; r++) {
+        uint64_t seed = c->seed + (c->virtual_time ? r : 0);
+        snprintf(digits, sizeof digits, "%llu", (unsigned long long)seed);
+        json_array_append_new(list, seed <= INT64_MAX ? json_integer((json_int_t)seed)
+                                                      : json_string(digits));
+    }
+    return list;
+}
+
+json_t *crew_comparison_json(const struct crew_comparison *c, const struct crew_settings *set,
+                             size_t n_sets, bool whole)
+{
+    char date[40];
+    json_t *policies = json_array();
+    for (size_t p = 0; p < c->n_policies; p++)
+        json_array_append_new(policies, policy_as_json(c, &c->policy[p], whole));
+    crew_date(date, sizeof date);
+    return json_pack(
+        "{s:s, s:o, s:o, s:i, s:o, s:i, s:s, s:o, s:o, s:i, s:o, s:b, s:s?, s:s, s:s, s:o, "
+        "s:o}",
+        "kind", "comparison", "policies", policies, "against",
+        text(c->policy[c->against].policy), "repeats", (int)c->repeats, "seeds",
+        seeds_as_json(c), "workers", (int)c->workers, "executor",
+        c->virtual_time ? "sim" : "threads", "target_loss", real(c->target_loss),
+        "target_accuracy", real(c->target_accuracy), "target_window_rounds", (int)c->window,
+        "same_weights",
+        c->same == CREW_SAME_UNKNOWN ? json_null() : json_boolean(c->same == CREW_SAME_YES),
+        "stopped", (int)c->stopped, "joules_reason", c->no_energy[0] ? c->no_energy : NULL,
+        "date", date, "version", crew_version(), "machine", machine_as_json(c->machine),
+        "config", config_as_json(set, n_sets));
+}
+
+crew_status crew_comparison_save(const struct crew_comparison *c,
+                                 const struct crew_settings *set, size_t n_sets,
+                                 const char *path, bool replace, struct crew_error *err)
+{
+    json_t *o = crew_comparison_json(c, set, n_sets, true);
+    char *json = o ? json_dumps(o, JSON_INDENT(1) | JSON_PRESERVE_ORDER) : NULL;
+    json_decref(o);
+    if (!json)
+        return crew_fail(err, CREW_ENOMEM, "no memory to write %s", path);
+    crew_status status =
+        crew_output_write(path, replace, &(struct crew_piece){json, strlen(json)}, 1, err);
+    free(json);
+    return status;
+}

@@ -1,0 +1,121 @@
+# Policies side by side: figures that are known, their three forms, the file, targets, bad input, signals.
+. tests/cli.sh
+
+# 672 rows: 14 rounds of 6 tasks. uniform: two each, 8 s a round, busy for 2 + 4 + 8 s; fixed: 4 s with 4 and 2 tasks,
+# or 3, 2 and 1, and 8 or 11 s of work.
+set -- compare --data synth:672x8x3 --test-fraction 0 -B 6 -e 2 --executor sim --speeds "1s 2s 4s"
+run "$@" -p uniform,fixed,queue -n 2 --csv -q
+[ "$code" -eq 0 ] && [ ! -s "$tmp/err" ] || miss "compare: exit code $code"
+[ "$(head -1 "$tmp/out")" = "policy,repeat,wall_s,worker_s,joules,round_mean_s,round_p95_s,idle_s,wasted_s,rounds,\
+train_loss,test_accuracy,reached,timed_out,weights_digest,ratio_wall,ratio_worker" ] || miss "header of --csv"
+[ "$(wc -l <"$tmp/out")" -eq 7 ] || miss "--csv: $(wc -l <"$tmp/out") lines"
+grep -q '^uniform,1,112,196,,8,8,140,0,14,[0-9.]*,,0,0,[0-9a-f]*,1,1$' "$tmp/out" || miss "uniform"
+grep -q '^fixed,2,56,112,,4,4,56,0,14,[0-9.]*,,0,0,[0-9a-f]*,0.5,0.571428571428571' "$tmp/out" || miss "fixed"
+grep -q '^queue,1,56,.*,0.5,' "$tmp/out" || miss "queue"
+[ "$(awk -F, 'NR > 1 {print $2, $15}' "$tmp/out" | sort -u | wc -l)" -eq 2 ] || miss "digests"
+cp "$tmp/out" "$tmp/before"
+run "$@" -p uniform,fixed,queue -n 2 --csv -q
+cmp -s "$tmp/before" "$tmp/out" || miss "the same comparison twice differs"
+
+# What `crew train` says of the same runs.
+for policy in uniform fixed; do
+    run train --data synth:672x8x3 --test-fraction 0 -B 6 -e 2 --executor sim --speeds "1s 2s 4s" -p $policy --json -q
+    grep -q "^$policy,1,$(value wall_s | sed 's/\.0$//'),.*,$(value weights_digest)," "$tmp/before" ||
+        miss "crew train $policy: $(value wall_s) s, $(value weights_digest)"
+done
+
+# The default policies, the table, the words.
+run "$@"
+[ "$code" -eq 0 ] || miss "compare: exit code $code"
+for word in uniform queue greedy ata-empirical:eta=0.25 fixed "0.500  0.500..0.500" "ratios to uniform; 3 workers" \
+    "the same weights, bit for bit, in all runs of uniform, queue, ata-empirical:eta=0.25 and fixed" "3 repeats"; do
+    holds "$word"
+done
+[ "$(awk 'length > 100' "$tmp/out" | grep -v 'bit for bit')" = "" ] || miss "the table has lines over 100 columns"
+grep -q "run 15 of 15, repeat 3: queue: " "$tmp/err" || miss "no progress"
+run "$@" -p uniform,fixed -n 1 --against best -q
+holds "ratios to fixed"
+holds "one repeat: nothing is known of noise"
+[ ! -s "$tmp/err" ] || miss "--quiet"
+
+# Targets end runs.
+run "$@" -p uniform,fixed -n 1 -q --target-loss 1000 --csv
+grep -q '^uniform,1,56,98,,8,8,70,0,7,.*,1,0,' "$tmp/out" || miss "a target that is reached at once"
+run "$@" -p uniform,fixed -n 1 -q --target-loss 1e-9
+holds "mean loss of the last 7 rounds"
+holds "* ended before the target"
+run "$@" -p uniform -n 1 -q --val-fraction 0.5 --target-accuracy 0.01 --json
+holds '"target_accuracy": 0.01'
+value executor | grep -qx sim || miss "executor in --json"
+run "$@" -p uniform -n 1 -q --time-limit 20
+holds "* ended by the time limit"
+holds "weights are not compared"
+
+# The file, which is a configuration, too.
+run "$@" -p fixed,uniform -n 2 -q --save "$tmp/saved.json"
+[ "$code" -eq 0 ] || miss "--save: exit code $code"
+for key in curve worker_seconds quota_mean tasks_mean machine config same_weights; do
+    grep -q "\"$key\":" "$tmp/saved.json" || miss "no $key in the file"
+done
+expect 1 "$tmp/saved.json: exists already" "$@" --save "$tmp/saved.json"
+run compare --config "$tmp/saved.json" -q --csv
+[ "$code" -eq 0 ] || miss "--config: exit code $code"
+grep -q '^uniform,2,112,196,.*,2,1.75$' "$tmp/out" || miss "the same from --config"
+
+# Real threads: times differ, weights do not.
+run compare -e 3 -n 2 -q --times 1,1 -w 2 --cores all --bind none
+[ "$code" -eq 0 ] || miss "threads: exit code $code"
+holds "ata-empirical:eta=0.25 and fixed" # greedy may have dropped nothing
+run compare -e 1 -n 1 -p all -q --json --warm-up 0
+grep -q '"policy": "ata"' "$tmp/out" || miss "ata in --policy all"
+holds '"same_weights": true'
+[ "$(grep -c '"policy": "fixed"' "$tmp/out")" -eq 0 ] || miss "fixed without times"
+expect 0 "note: without fixed" compare -e 1 -n 1 -p all --warm-up 0
+
+# bad CODE TEXT ARGS...: one line, and no file
+bad() {
+    want=$1 text=$2
+    shift 2
+    expect "$want" "$text" compare --save "$tmp/never" "$@"
+    [ ! -e "$tmp/never" ] || miss "crew compare $*: wrote a file"
+    [ "$(wc -l <"$tmp/err")" -eq 1 ] || miss "crew compare $*: not one line"
+}
+bad 2 "did you mean 'queue'?" -p uniform,queu
+bad 2 "did you mean 'width'?" -p uniform,ata:widht=2
+bad 2 "needs the mean seconds" -p uniform,fixed
+bad 2 "unknown policy to compare against 'fast'" --against fast
+bad 2 "--repeats is 0" -n 0
+bad 2 "--target-accuracy is 2" --target-accuracy 2
+bad 2 "see val-fraction" --target-accuracy 0.9
+bad 2 "--target-loss and --target-accuracy exclude" --target-loss 1 --target-accuracy 0.5
+bad 2 "--json and --csv" --json --csv
+bad 2 "executor sim needs speeds" --executor sim
+bad 2 "times has 1 number for 2 workers" --times 1 -w 2 --cores all
+bad 3 "$tmp/none: No such file" --data "$tmp/none"
+bad 3 "$tmp/none: No such file" --config "$tmp/none"
+bad 3 "$tmp/none" --profile "$tmp/none"
+expect 1 "/none/x: cannot be written" compare --save /none/x
+"$CREW" compare -e 1 -n 1 -q --warm-up 0 >/dev/full 2>"$tmp/err"
+[ $? -eq 1 ] && grep -q "cannot be written" "$tmp/err" || miss "compare >/dev/full"
+
+# The first signal shows what is finished.
+if grep -q __tsan_init "$CREW"; then
+    echo "skip: signals: the thread sanitizer holds them back while the command sleeps"
+    done_testing
+fi
+for signal in INT TERM; do
+    rm -f "$tmp/err"
+    "$CREW" compare -e 2 -n 1000 -p uniform,queue --json >"$tmp/out" 2>"$tmp/err" &
+    pid=$!
+    for _ in $(seq 100); do
+        grep -q "^run 3" "$tmp/err" 2>/dev/null && break
+        sleep 0.1
+    done
+    kill -$signal $pid
+    wait $pid
+    code=$?
+    [ "$code" -eq 0 ] || miss "SIG$signal: exit code $code"
+    grep -q "crew compare: stopped; [0-9]* of 2000 runs" "$tmp/err" || miss "SIG$signal is not told"
+    holds '"stopped": true'
+done
+done_testing
