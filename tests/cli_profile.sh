@@ -23,6 +23,8 @@ expect 0 "the profile is in $tmp/profile" train --epochs 1 --workers 2 --force -
 if [ "$bound" -eq 2 ]; then
     run train -q --epochs 1 --workers 2 --policy fixed --profile "$tmp/profile"
     [ "$code" -eq 0 ] || miss "fixed does not take its means from the profile"
+    run train -q --epochs 1 --workers 2 --profile "$tmp/profile" --profile-strict
+    [ "$code" -eq 0 ] || miss "--profile-strict refuses a profile that fits"
 fi
 
 # What does not fit is left, and that is no error.
@@ -32,6 +34,7 @@ for other in "--model mlp:8|its model is mlp:64, this one mlp:8" \
     run train --epochs 1 --workers 2 --profile "$tmp/profile" ${other%%|*}
     [ "$code" -eq 0 ] || miss "--profile with ${other%%|*}: exit code $code"
     noted "nothing is taken: ${other#*|}"
+    expect 2 "nothing is taken: " train --epochs 1 --workers 2 --profile "$tmp/profile" --profile-strict ${other%%|*}
 done
 if [ "$bound" -eq 2 ]; then
     run train --epochs 1 --workers 2 --profile "$tmp/profile" --bind none

@@ -81,6 +81,7 @@ struct crew_config {
     /** FILE of crew_trainer_save_profile(): times the policy starts from. What does not fit this
      *  task and these workers is left, and a note says so; CREW_EINPUT, CREW_EFORMAT: the file itself. NULL: none */
     const char *profile;
+    bool profile_strict;   /**< a profile of which nothing fits: CREW_EINVAL instead of a note */
 };
 
 /** The table behind struct crew_config: command line, config files, help. */

@@ -31,6 +31,8 @@ static const struct crew_option options[] = {
         "start a recording in speeds again when it runs out"),
     ROW("profile", 0, STRING, profile, 0, 0, NULL, "FILE",
         "start from the task times of an earlier run; see save-profile"),
+    ROW("profile-strict", 0, FLAG, profile_strict, 0, 0, "no", NULL,
+        "fail when nothing of the profile fits, as on another machine"),
     ROW("times", 0, STRING, times, 0, 0, NULL, "S,S,...",
         "known mean seconds per task of each worker, or @FILE"),
     ROW("batch-tasks", 'B', U32, batch_tasks, 1, 65536, "16", "TASKS",

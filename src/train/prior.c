@@ -164,6 +164,9 @@ crew_status crew_prior_read(crew_trainer *t, struct crew_prior *out, struct crew
     if (task_fits(t, &p) && machine_fits(t, &p))
         status = take_all(t, &p, out, err);
     crew_profile_free(&p);
+    if (status == CREW_OK && t->cfg.profile_strict && !out->known) /* the last note says why */
+        return crew_fail(err, CREW_EINVAL, "%s",
+                         t->n_notes ? t->note[t->n_notes - 1] : "nothing of the profile fits");
     return status;
 }
 

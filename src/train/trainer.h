@@ -114,7 +114,7 @@ struct crew_prior {
     uint32_t known;         /* workers with tasks */
 };
 /* From t->cfg.profile, NULL: none; notes say what is taken. CREW_EINPUT, CREW_EFORMAT,
- * CREW_ENOMEM. Free it in any case. */
+ * CREW_ENOMEM, CREW_EINVAL: nothing fits and that was not to be. Free it in any case. */
 CREW_CHECKED crew_status crew_prior_read(crew_trainer *t, struct crew_prior *out,
                                          struct crew_error *err);
 void crew_prior_free(struct crew_prior *p);
