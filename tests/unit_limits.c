@@ -10,48 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fake_root.h"
 #include <cmocka.h>
-#include <ftw.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* A fresh root for each case; *state is its path. */
-static int make_root(void **state)
-{
-    char *root = strdup("/tmp/crew-limits-XXXXXX");
-    *state = root;
-    return root && mkdtemp(root) ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
-static int remove_root(void **state)
-{
-    int failed = nftw(*state, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    free(*state);
-    return failed;
-}
-
-/* Write a file below the root, with the folders above it. */
-static void put(void **state, const char *name, const char *text)
-{
-    char path[512];
-    int len = snprintf(path, sizeof path, "%s%s", (const char *)*state, name);
-    assert_in_range(len, 1, sizeof path - 1);
-    for (char *s = path + strlen(*state) + 1; (s = strchr(s, '/')); s++) {
-        *s = '\0';
-        mkdir(path, 0700);
-        *s = '/';
-    }
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    assert_int_equal(fclose(f), 0);
-}
 
 static void groups(void **state, const char *cgroup, const char *mountinfo)
 {

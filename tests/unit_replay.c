@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/rng.h"
+#include "caret.h"
 #include "exec/speed.h"
 
 static struct crew_error err;
@@ -179,21 +180,6 @@ static void a_recording_stands_beside_other_groups(void **state)
     assert_true(next_of(s, 3, 1, &flags) == 0.2 && next_of(s, 2, 1, &flags) == 0.5);
     assert_true(next_of(s, 5, 1, &flags) == 0.5 && next_of(s, 6, 1, &flags) == 0.2);
     crew_speeds_destroy(s);
-}
-
-/* The mistake is marked by '#' in `marked`, which is not part of the text. */
-static void points_at(const char *marked, const char *sentence)
-{
-    char spec[300], want[600];
-    size_t at = strcspn(marked, "#");
-    snprintf(spec, sizeof spec, "%.*s%s", (int)at, marked, marked + at + 1);
-    snprintf(want, sizeof want, "%s\n  %s\n  %*s^", sentence, spec, (int)at, "");
-    crew_speeds *s = (crew_speeds *)&err;
-    assert_int_equal(crew_speeds_parse(spec, false, &s, &err), CREW_EINVAL);
-    assert_int_equal(err.status, CREW_EINVAL);
-    assert_null(s);
-    assert_string_equal(err.text, want);
-    assert_int_equal(crew_speeds_parse(spec, false, &s, NULL), CREW_EINVAL);
 }
 
 static void recordings_are_groups_of_their_own(void **state)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "caret.h"
 #include "exec/speed.h"
 
 static struct crew_error err;
@@ -176,21 +177,6 @@ static void the_laws_have_names_and_arguments_for_help(void **state)
 }
 
 /* ---- What is not, and where the caret stands ---- */
-
-/* The mistake is marked by '#' in `marked`, which is not part of the text. */
-static void points_at(const char *marked, const char *sentence)
-{
-    char spec[300], want[600];
-    size_t at = strcspn(marked, "#");
-    snprintf(spec, sizeof spec, "%.*s%s", (int)at, marked, marked + at + 1);
-    snprintf(want, sizeof want, "%s\n  %s\n  %*s^", sentence, spec, (int)at, "");
-    crew_speeds *s = (crew_speeds *)&err;
-    assert_int_equal(crew_speeds_parse(spec, false, &s, &err), CREW_EINVAL);
-    assert_int_equal(err.status, CREW_EINVAL);
-    assert_null(s);
-    assert_string_equal(err.text, want);
-    assert_int_equal(crew_speeds_parse(spec, false, &s, NULL), CREW_EINVAL);
-}
 
 static void mistakes_in_laws_are_pointed_at(void **state)
 {

@@ -1,8 +1,20 @@
 #include "machine/bind.h"
+#include "base/error.h"
 #include "machine/topology.h"
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+
+crew_status crew_bind_parse(const char *text, enum crew_bind *out, struct crew_error *err)
+{
+    static const char *const modes[] = {"prefer", "strict", "none"};
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(text, modes[i])) {
+            *out = (enum crew_bind)i;
+            return CREW_OK;
+        }
+    return crew_fail(err, CREW_EINVAL, "bind is '%.32s', must be prefer, strict or none", text);
+}
 
 int crew_bind_cpu(void)
 {

@@ -13,6 +13,10 @@ enum crew_bind {
     CREW_BIND_NONE    /* do not pin at all */
 };
 
+/* "prefer", "strict", "none". CREW_EINVAL: another text. */
+CREW_CHECKED crew_status crew_bind_parse(const char *text, enum crew_bind *out,
+                                         struct crew_error *err);
+
 /* Pin the calling thread to a slot and check it: the mask is read back, and the thread must run
  * there when this returns. slot < n_slots. CREW_EBIND: refused, changed under us, or the
  * machine is only described. Nothing restores the old mask: for threads of our own only. */

@@ -1,6 +1,7 @@
 #include "study/compare_json.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "study/facts.h"
 #include "train/output.h"
 #include <math.h>
 #include <stdio.h>
@@ -112,42 +113,6 @@ static json_t *policy_as_json(const struct crew_comparison *c,
 
 /* ---- The rest ---- */
 
-static json_t *config_as_json(const struct crew_settings *set, size_t n_sets)
-{
-    json_t *config = json_object();
-    char number[64];
-    for (size_t i = 0; i < n_sets; i++)
-        for (const struct crew_option *o = set[i].table; o->type != CREW_OPTION_END; o++) {
-            const char *value = number;
-            if (o->type == CREW_OPTION_STRING) /* of any length */
-                memcpy(&value, (const char *)set[i].base + o->offset, sizeof value);
-            else if (!crew_option_show(o, set[i].base, number, sizeof number))
-                value = NULL;
-            if (value)
-                json_object_set_new(config, o->name, text(value));
-        }
-    return config;
-}
-
-static json_t *machine_as_json(const crew_machine *machine)
-{
-    const struct crew_machine_info *m = crew_machine_info(machine);
-    struct crew_build_info b;
-    crew_build_info(&b);
-    json_t *slots = json_array();
-    for (uint32_t i = 0; i < m->n_slots; i++) {
-        const struct crew_slot *s = &m->slots[i];
-        json_array_append_new(slots,
-                              json_pack("{s:i, s:i, s:i, s:s?}", "cpu", (int)s->cpu, "core",
-                                        (int)s->core, "numa", (int)s->numa, "kind",
-                                        s->kind < 0 ? NULL : m->kinds[s->kind].name));
-    }
-    return json_pack("{s:i, s:i, s:o, s:s, s:s, s:s, s:s?}", "cores", (int)m->cores,
-                     "usable_cores", (int)m->usable_cores, "slots", slots, "blas", b.blas,
-                     "blas_flavour", b.blas_flavour, "blas_core", b.blas_core, "blas_forced",
-                     b.blas_forced);
-}
-
 /* Whole numbers in JSON have 63 bits here; beyond them a seed is a text. */
 static json_t *seeds_as_json(const struct crew_comparison *c)
 {
@@ -181,8 +146,8 @@ json_t *crew_comparison_json(const struct crew_comparison *c, const struct crew_
         "same_weights",
         c->same == CREW_SAME_UNKNOWN ? json_null() : json_boolean(c->same == CREW_SAME_YES),
         "stopped", (int)c->stopped, "joules_reason", c->no_energy[0] ? c->no_energy : NULL,
-        "date", date, "version", crew_version(), "machine", machine_as_json(c->machine),
-        "config", config_as_json(set, n_sets));
+        "date", date, "version", crew_version(), "machine", crew_machine_as_json(c->machine),
+        "config", crew_settings_as_json(set, n_sets));
 }
 
 crew_status crew_comparison_save(const struct crew_comparison *c,

@@ -25,17 +25,6 @@ void crew_bench_note(struct crew_bench *out, const char *fmt, ...)
         out->n_notes++;
 }
 
-static crew_status parse_bind(const char *text, enum crew_bind *out, struct crew_error *err)
-{
-    static const char *const modes[] = {"prefer", "strict", "none"};
-    for (int i = 0; i < 3; i++)
-        if (!strcmp(text, modes[i])) {
-            *out = (enum crew_bind)i;
-            return CREW_OK;
-        }
-    return crew_fail(err, CREW_EINVAL, "bind is '%.32s', must be prefer, strict or none", text);
-}
-
 /* ---- The task ---- */
 
 static crew_status open_task(struct crew_bench_job *b, struct crew_error *err)
@@ -172,7 +161,7 @@ static crew_status start_threads(struct crew_bench_job *b, struct crew_error *er
     struct crew_bench *out = b->out;
     struct crew_pool_config pool = {.machine = b->machine, .n = out->n};
     uint32_t taken = 0;
-    TRY(parse_bind(b->cfg->bind, &pool.bind, err));
+    TRY(crew_bind_parse(b->cfg->bind, &pool.bind, err));
     uint32_t *slot = crew_alloc(out->n * sizeof *slot);
     if (!slot)
         return crew_fail(err, CREW_ENOMEM, "no memory for %u slots", out->n);

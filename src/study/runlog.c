@@ -2,9 +2,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "study/facts.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,42 +81,6 @@ static json_t *sentence(const char *s)
     return text ? text : json_string("its reason is not UTF-8 text");
 }
 
-static json_t *config_as_json(const struct crew_settings *set, size_t n_sets)
-{
-    json_t *config = json_object();
-    char text[64];
-    for (size_t i = 0; i < n_sets; i++)
-        for (const struct crew_option *o = set[i].table; o->type != CREW_OPTION_END; o++) {
-            const char *value = text;
-            if (o->type == CREW_OPTION_STRING) /* of any length */
-                memcpy(&value, (const char *)set[i].base + o->offset, sizeof value);
-            else if (!crew_option_show(o, set[i].base, text, sizeof text))
-                value = NULL;
-            if (value && json_object_set_new(config, o->name, json_string(value)) != 0)
-                json_object_set_new(config, o->name, json_null()); /* not UTF-8: a rerun asks */
-        }
-    return config;
-}
-
-static json_t *machine_as_json(const crew_machine *machine)
-{
-    const struct crew_machine_info *m = crew_machine_info(machine);
-    struct crew_build_info b;
-    crew_build_info(&b);
-    json_t *slots = json_array();
-    for (uint32_t i = 0; i < m->n_slots; i++) {
-        const struct crew_slot *s = &m->slots[i];
-        json_array_append_new(slots,
-                              json_pack("{s:i, s:i, s:i, s:s?}", "cpu", (int)s->cpu, "core",
-                                        (int)s->core, "numa", (int)s->numa, "kind",
-                                        s->kind < 0 ? NULL : m->kinds[s->kind].name));
-    }
-    return json_pack("{s:i, s:i, s:o, s:s, s:s, s:s, s:s?}", "cores", (int)m->cores,
-                     "usable_cores", (int)m->usable_cores, "slots", slots, "blas", b.blas,
-                     "blas_flavour", b.blas_flavour, "blas_core", b.blas_core, "blas_forced",
-                     b.blas_forced);
-}
-
 void crew_runlog_start(crew_runlog *l, const struct crew_settings *set, size_t n_sets,
                        const crew_trainer *t, const struct crew_dataset_info *train)
 {
@@ -131,8 +95,8 @@ void crew_runlog_start(crew_runlog *l, const struct crew_settings *set, size_t n
         json_array_append_new(notes, json_string(crew_trainer_note(t, i)));
     emit(l->rounds, json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:I, s:i, s:i}, s:I, s:o}", "event",
                               "start", "date", date, "version", crew_version(), "config",
-                              config_as_json(set, n_sets), "machine",
-                              machine_as_json(crew_trainer_machine(t)), "data", "rows",
+                              crew_settings_as_json(set, n_sets), "machine",
+                              crew_machine_as_json(crew_trainer_machine(t)), "data", "rows",
                               (json_int_t)train->rows, "features", (int)train->features,
                               "classes", (int)train->classes, "parameters",
                               (json_int_t)net.n_params, "notes", notes));

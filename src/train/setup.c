@@ -118,17 +118,6 @@ static crew_status check_data(crew_trainer *t, const struct crew_data *data,
     return CREW_OK;
 }
 
-static crew_status parse_bind(const char *text, enum crew_bind *out, struct crew_error *err)
-{
-    static const char *const modes[] = {"prefer", "strict", "none"};
-    for (int i = 0; i < 3; i++)
-        if (!strcmp(text, modes[i])) {
-            *out = (enum crew_bind)i;
-            return CREW_OK;
-        }
-    return crew_fail(err, CREW_EINVAL, "bind is '%.32s', must be prefer, strict or none", text);
-}
-
 /* ---- Cores and threads ---- */
 
 static crew_status check_blas(crew_trainer *t, struct crew_error *err)
@@ -175,7 +164,7 @@ static crew_status start_threads(crew_trainer *t, struct crew_error *err)
     const struct crew_machine_info *m = crew_machine_info(t->machine);
     struct crew_pool_config pool = {.machine = t->machine, .n = t->threads, .spin_s = SPIN_S};
     uint32_t taken = 0;
-    TRY(parse_bind(t->cfg.bind, &pool.bind, err));
+    TRY(crew_bind_parse(t->cfg.bind, &pool.bind, err));
     uint32_t n = t->threads, *slot = crew_zalloc(n * sizeof *slot);
     if (!slot)
         return crew_fail(err, CREW_ENOMEM, "no memory for %u workers", n);
