@@ -49,7 +49,36 @@ export HWLOC_SYNTHETIC="pack:2 core:100 pu:2"
 listing
 slots 2
 holds "100-199          1     0  200-398:2"
+
+# Pages are 100 columns wide, a terminal as wide as it says; a list does not fill the screen
+export HWLOC_SYNTHETIC="pack:2 core:100 pu:4"
+longest() {
+    [ "$(tr -d '\r' <"$tmp/out" | sed -n '/^use/,/^slots/p' | wc -L)" -$1 "$2" ] || miss "no line -$1 $2 columns"
+}
+listing
+longest le 100
+longest gt 90
+[ "$(grep -c '^  *[0-9,-]*,$' "$tmp/out")" -eq 7 ] || miss "not seven more lines of siblings"
+holds "... and "
+json_cpus=$("$CREW" cores --json 2>"$tmp/err" | grep -c '"state": "smt-sibling"')
+[ "$json_cpus" -eq 600 ] || miss "$json_cpus siblings in --json"
+if command -v script >"$tmp/null" && script -qec true "$tmp/null" >"$tmp/null" 2>&1; then
+    for width in 60 150; do
+        script -qec "stty cols $width; '$CREW' cores" "$tmp/null" >"$tmp/out" </dev/null
+        longest le $width
+        longest gt $((width - 12))
+    done
+else
+    echo "skip: no script(1), the width of a terminal is not looked at"
+fi
 unset HWLOC_SYNTHETIC
+export HWLOC_XMLFILE=tests/topologies/strange.xml
+listing
+holds "machine  Xeon(R) CPU é E5345"
+holds "4294967295 MHz          1         -         - 4294967295      1/1" # too wide, but apart
+run cores --json
+json '[k["name"] for k in o["kinds"]][0] == "gr????er" and [k["core_type"] for k in o["kinds"]][0] == "größer"'
+json 'all(s["package"] is None for s in o["slots"]) and all(c["package"] is None for c in o["cores"])'
 export HWLOC_XMLFILE=tests/topologies/odd.xml
 listing
 as_in cores_odd
@@ -82,8 +111,34 @@ if [ -w /sys/fs/cgroup/cpu/tasks ] && mkdir "$group"; then
     json 'm["quota_cores"] == 1.0 and len(o["slots"]) == 1'
     json '{t["state"] for c in o["cores"][:m["cores"]] for t in c["threads"] if t["usable"] and t["slot"] is None} <= {"quota", "smt-sibling"}'
     json 'any(t["state"] == "quota" for c in o["cores"] for t in c["threads"])'
+    # Half a CPU: one worker, and even that one is throttled
+    echo 50000 >"$group/cpu.cfs_quota_us"
+    for named in "" "--cores=$first"; do
+        sh -c 'echo $$ >"$0/tasks" && exec "$@"' "$group" "$CREW" cores $named >"$tmp/out" 2>"$tmp/err"
+        holds ", CPU quota 0.5 cores"
+        holds "pays for 0.5 cores, so 1 worker will be throttled"
+        slots 1
+    done
     rmdir "$group"
 else
     echo "skip: no writable cgroup v1 cpu controller, the quota is not looked at"
+fi
+group=/sys/fs/cgroup/cpuset/crew-cores-$$
+if [ -w /sys/fs/cgroup/cpuset/tasks ] && mkdir "$group"; then
+    echo "$first" >"$group/cpuset.cpus" && cat /sys/fs/cgroup/cpuset/cpuset.mems >"$group/cpuset.mems"
+    inside() {
+        sh -c 'echo $$ >"$0/tasks" && exec "$@"' "$group" "$CREW" cores "$@" >"$tmp/out" 2>"$tmp/err"
+        code=$?
+    }
+    inside --json
+    json "{t['state'] for c in o['cores'] for t in c['threads'] if t['cpu'] != $first} <= {'cpuset', 'offline'}"
+    inside
+    holds "the control group allows CPU $first"
+    grep -q "launcher" "$tmp/out" && miss "a control group is no launcher"
+    inside --cores "${cpus##* }"
+    [ "$code" -eq 2 ] && grep -q "is not allowed by the control group" "$tmp/err" || miss "a CPU outside of the control group"
+    rmdir "$group"
+else
+    echo "skip: no writable cgroup v1 cpuset controller, the control group's CPUs are not looked at"
 fi
 done_testing

@@ -9,11 +9,13 @@
 
 #define ODD "tests/topologies/odd.xml"
 #define SPARSE "tests/topologies/sparse.xml"
+#define STRANGE "tests/topologies/strange.xml"
 
 static void describe(const char *synthetic, const char *xml)
 {
     unsetenv("HWLOC_SYNTHETIC");
     unsetenv("HWLOC_XMLFILE");
+    unsetenv("HWLOC_FSROOT");
     if (synthetic)
         setenv("HWLOC_SYNTHETIC", synthetic, 1);
     if (xml)
@@ -35,6 +37,14 @@ static crew_machine *machine(const char *cores, bool smt, uint32_t at_most)
     if (crew_machine_create(&rq, &m, &err) != CREW_OK)
         fail_msg("cores %s: %s", cores ? cores : "(none)", err.text);
     return m;
+}
+
+static bool noted(const struct crew_machine_info *info, const char *text)
+{
+    for (uint32_t i = 0; i < info->n_notes; i++)
+        if (strstr(info->notes[i], text))
+            return true;
+    return false;
 }
 
 /* One cell of a "| a | b |" table row as a string to be freed; columns count from 0. */

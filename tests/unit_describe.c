@@ -187,6 +187,29 @@ static void names_are_those_of_the_description(void **state)
     crew_machine_destroy(m);
 }
 
+/* A name is typed on a command line and stands in JSON; a number that cannot be is no name. */
+static void strange_values_make_no_strange_names(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"gr????er", "4294967295 MHz", "capacity 4294967295",
+                                        "kind 3"};
+    describe(NULL, STRANGE);
+    crew_machine *m = machine(NULL, false, 0);
+    const struct crew_machine_info *info = crew_machine_info(m);
+    assert_int_equal(info->n_kinds, 4);
+    for (uint32_t k = 0; k < 4; k++)
+        assert_string_equal(info->kinds[k].name, names[k]);
+    assert_int_equal(info->kinds[1].capacity, 0);
+    assert_int_equal(info->kinds[3].max_mhz, 0);
+    assert_int_equal(info->n_cpus, info->pus + 68);
+    assert_true(noted(info, "CPUs 5,7,9,")); /* 68 of them: a note says so many, and no more */
+    assert_true(noted(info, "45,47,..."));
+    crew_machine_destroy(m);
+    m = machine("kind:kind 3", false, 0);
+    assert_int_equal(crew_machine_info(m)->slots[0].cpu, 3);
+    crew_machine_destroy(m);
+}
+
 static void check_row(const char *row)
 {
     char *packages = cell(row, 3), *nodes = cell(row, 4), *kinds = cell(row, 5);
@@ -238,6 +261,7 @@ int main(void)
         CASE(caches_say_how_many_share_them),
         CASE(a_described_machine_takes_nothing_from_this_one),
         CASE(names_are_those_of_the_description),
+        CASE(strange_values_make_no_strange_names),
         CASE(tables_of_recorded_machines_are_right),
         CASE(tables_of_big_and_odd_machines_keep_the_laws),
     };

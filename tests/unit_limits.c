@@ -106,6 +106,14 @@ static void a_foreign_path_falls_back_to_the_mount_point(void **state)
     assert_quota(state, 2.0);
 }
 
+static void a_name_that_begins_with_dots_is_a_name(void **state)
+{
+    groups(state, "0::/..a/..b\n", V2_MOUNT);
+    put(state, "/cg/cpu.max", "400000 100000\n");
+    put(state, "/cg/..a/cpu.max", "150000 100000\n");
+    assert_quota(state, 1.5);
+}
+
 static void ancestors_bind_though_our_own_folder_cannot_be_seen(void **state)
 {
     groups(state, "0::/a/gone (deleted)\n", V2_MOUNT);
@@ -217,6 +225,7 @@ int main(void)
         CASE(hybrid_systems_are_limited_by_both_versions),
         CASE(a_mounted_subgroup_stands_for_its_part_of_the_path),
         CASE(a_foreign_path_falls_back_to_the_mount_point),
+        CASE(a_name_that_begins_with_dots_is_a_name),
         CASE(ancestors_bind_though_our_own_folder_cannot_be_seen),
         CASE(blanks_in_mount_points_are_unescaped),
         CASE(paths_of_any_length_are_followed),

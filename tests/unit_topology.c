@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "described.h"
+#include "fake_root.h"
 
 /* The CPUs of the slots, in order, must be these; the machine is described by now. */
 static void assert_cpus(const char *cores, bool smt, uint32_t at_most, const char *expected)
@@ -43,14 +44,6 @@ static void assert_refused(const char *cores, crew_status status, const char *wh
         fail_msg("'%s' does not say '%s'", err.text, why);
 }
 
-static bool noted(const struct crew_machine_info *info, const char *text)
-{
-    for (uint32_t i = 0; i < info->n_notes; i++)
-        if (strstr(info->notes[i], text))
-            return true;
-    return false;
-}
-
 static void descriptions_that_cannot_be_loaded_are_refused(void **state)
 {
     (void)state;
@@ -62,6 +55,47 @@ static void descriptions_that_cannot_be_loaded_are_refused(void **state)
     assert_refused(NULL, CREW_EINPUT, "tests/topologies");
     describe("pack:2 nonsense:3", NULL);
     assert_refused(NULL, CREW_EINPUT, "nonsense:3");
+}
+
+/* hwloc would count the CPUs of the real machine instead. */
+static void a_root_without_a_machine_is_refused(void **state)
+{
+    setenv("HWLOC_FSROOT", "/none", 1);
+    assert_refused(NULL, CREW_EINPUT, "HWLOC_FSROOT is '/none'");
+    put(state, "/etc/motd", "empty otherwise\n");
+    setenv("HWLOC_FSROOT", *state, 1);
+    assert_refused(NULL, CREW_EINPUT, "below which no machine is described");
+}
+
+/* Two cores of two threads, {0,2} and {1,3}; CPU 3 is offline. */
+static void a_machine_is_read_from_below_a_root(void **state)
+{
+    static const char cpu[] = "/sys/devices/system/cpu/cpu";
+    for (unsigned i = 0; i < 4; i++) {
+        char name[96], text[16];
+        snprintf(name, sizeof name, "%s%u/topology/core_id", cpu, i);
+        snprintf(text, sizeof text, "%u\n", i % 2);
+        put(state, name, text);
+        snprintf(name, sizeof name, "%s%u/topology/physical_package_id", cpu, i);
+        put(state, name, "0\n");
+        snprintf(name, sizeof name, "%s%u/topology/core_cpus", cpu, i);
+        put(state, name, i % 2 ? "0000000a\n" : "00000005\n");
+        snprintf(name, sizeof name, "%s%u/topology/package_cpus", cpu, i);
+        put(state, name, "0000000f\n");
+        snprintf(name, sizeof name, "%s%u/online", cpu, i);
+        put(state, name, i == 3 ? "0\n" : "1\n");
+    }
+    setenv("HWLOC_FSROOT", *state, 1);
+    crew_machine *m = machine(NULL, false, 0);
+    const struct crew_machine_info *info = crew_machine_info(m);
+    assert_false(info->this_system);
+    assert_int_equal(info->cores, 2);
+    assert_int_equal(info->pus, 3);
+    assert_int_equal(info->n_cpus, 4);
+    assert_int_equal(info->cpus[3].state, CREW_CPU_OFFLINE);
+    assert_true(noted(info, "HWLOC_FSROOT"));
+    crew_machine_destroy(m);
+    assert_cpus("auto", false, 0, "0 1");
 }
 
 static void an_empty_description_is_none(void **state)
@@ -217,6 +251,13 @@ static void the_nearest_node_has_ordinary_memory(void **state)
         assert_int_equal(info->slots[i].numa, 0);
     crew_machine_destroy(m);
     assert_cpus("numa:9", false, 0, "3 1 2 6");
+    describe(NULL, STRANGE);
+    m = machine(NULL, false, 0);
+    assert_string_equal(crew_machine_info(m)->node[0].subtype, "NVM");
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(crew_machine_info(m)->slots[i].numa, 0);
+    crew_machine_destroy(m);
+    describe(NULL, ODD);
     assert_refused("numa:4", CREW_EINVAL, "node 4 has no CPU");
 }
 
@@ -404,12 +445,22 @@ static void looking_does_not_change_the_mask(void **state)
     assert_true(CPU_EQUAL(&before, &after));
 }
 
+static int leave_root(void **state)
+{
+    describe(NULL, NULL);
+    return remove_root(state);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, real_machine, real_machine)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(descriptions_that_cannot_be_loaded_are_refused),
+        cmocka_unit_test_setup_teardown(a_root_without_a_machine_is_refused, make_root,
+                                        leave_root),
+        cmocka_unit_test_setup_teardown(a_machine_is_read_from_below_a_root, make_root,
+                                        leave_root),
         CASE(an_empty_description_is_none),
         CASE(a_core_has_one_slot_and_a_thread_one_with_smt),
         CASE(a_cpu_without_a_core_counts_for_itself),

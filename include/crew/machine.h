@@ -21,8 +21,8 @@ struct crew_slot {
     uint32_t cpu;     /**< OS number of the processing unit it is pinned to */
     uint32_t core;    /**< physical core, numbered from 0 in hwloc's logical order */
     uint32_t package; /**< likewise; 0 where the topology names none */
-    int32_t numa;     /**< OS number of the smallest NUMA node around it, ordinary memory before a
-                           GPU's; -1: none */
+    int32_t numa;     /**< OS number of the smallest NUMA node around it, ordinary memory before NVM
+                           and a GPU's; -1: none */
     int32_t kind;     /**< index of crew_machine_info.kinds, -1: in no kind */
 };
 
@@ -115,7 +115,7 @@ struct crew_cache {
 
 /** What was found. Strings and arrays belong to the machine. */
 struct crew_machine_info {
-    bool this_system;      /**< false: described by HWLOC_XMLFILE or HWLOC_SYNTHETIC; nothing can be bound */
+    bool this_system;      /**< false: described by a variable of hwloc's; nothing can be bound */
     uint32_t cores, pus;   /**< of the whole topology */
     uint32_t usable_cores; /**< with at least one usable PU */
     uint32_t usable_pus;   /**< in the cpuset of the cgroup and in the calling thread's affinity mask */
@@ -156,8 +156,8 @@ struct crew_machine_request {
 };
 
 /** Look at the machine and choose slots; at least one. rq may be NULL. What the calling thread's mask
- *  leaves out is not used, so call it before pinning anything. HWLOC_SYNTHETIC or HWLOC_XMLFILE in the
- *  environment describe another machine. CREW_EINVAL: a core list that names CPUs this process may not
+ *  leaves out is not used, so call it before pinning anything. HWLOC_SYNTHETIC, HWLOC_XMLFILE or
+ *  HWLOC_FSROOT in the environment describe another machine. CREW_EINVAL: a core list that names CPUs this process may not
  *  use, an unknown kind or node; CREW_EINPUT: the description cannot be loaded; CREW_ENOMEM. Costs some
  *  milliseconds. Any thread; changes no binding. */
 CREW_CHECKED CREW_API crew_status crew_machine_create(const struct crew_machine_request *rq,

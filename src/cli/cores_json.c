@@ -17,11 +17,11 @@ static json_t *slots_as_json(const struct crew_machine_info *m)
     json_t *list = json_array();
     for (uint32_t i = 0; i < m->n_slots; i++) {
         const struct crew_slot *s = &m->slots[i];
-        json_array_append_new(list,
-                              json_pack("{s:i, s:i, s:i, s:i, s:o, s:o}", "slot", (int)i, "cpu",
-                                        (int)s->cpu, "core", (int)s->core, "package",
-                                        (int)s->package, "numa", index_or_null(s->numa), "kind",
-                                        text_or_null(kind_of(m, s->kind))));
+        json_array_append_new(list, json_pack("{s:i, s:i, s:i, s:o, s:o, s:o}", "slot", (int)i,
+                                              "cpu", (int)s->cpu, "core", (int)s->core,
+                                              "package", whole_or_null(m->packages, s->package),
+                                              "numa", index_or_null(s->numa), "kind",
+                                              text_or_null(kind_of(m, s->kind))));
     }
     return list;
 }

@@ -2,8 +2,12 @@
 #include "cli/cores.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-enum { WIDTH = 100, LONG_TABLE = 32 };
+/* Columns of a page, where the terminal names none; of a list of CPUs, at least, however narrow
+ * it is; lines of one list; slots that have a line each. */
+enum { WIDTH = 100, NARROW = 24, LONG_LIST = 8, LONG_TABLE = 32 };
 
 const char *kind_of(const struct crew_machine_info *m, int32_t kind)
 {
@@ -28,9 +32,21 @@ static uint32_t even_run(const uint32_t *cpu, uint32_t n, uint32_t *step)
     return *step == 1 || len >= 4 ? len : 1;
 }
 
-void print_cpu_list(FILE *to, const uint32_t *cpu, uint32_t n, int column)
+static int page_width(FILE *to)
 {
-    int at = column;
+    struct winsize size;
+    return isatty(fileno(to)) && !ioctl(fileno(to), TIOCGWINSZ, &size) && size.ws_col
+               ? size.ws_col
+               : WIDTH;
+}
+
+/* CPU numbers in ascending order from that column on, in several lines where they do not fit:
+ * "0-7,16-30:2" (every second one). What would fill a screen is cut. Ends the line. */
+static void print_cpu_list(FILE *to, const uint32_t *cpu, uint32_t n, int column)
+{
+    int at = column, width = page_width(to) - 1, lines = 1; /* less one for a comma */
+    if (width < column + NARROW)
+        width = column + NARROW;
     for (uint32_t i = 0, len, step; i < n; i += len) {
         char item[48];
         len = even_run(cpu + i, n - i, &step);
@@ -39,8 +55,13 @@ void print_cpu_list(FILE *to, const uint32_t *cpu, uint32_t n, int column)
             used += snprintf(item + used, sizeof item - (size_t)used, "-%u", cpu[i + len - 1]);
         if (len > 1 && step > 1)
             used += snprintf(item + used, sizeof item - (size_t)used, ":%u", step);
-        if (i && at + used > WIDTH) { /* the comma stays behind */
-            fprintf(to, ",\n%*s%s", column, "", item + 1);
+        if (i && at + used > width) { /* the comma stays behind */
+            fprintf(to, ",\n%*s", column, "");
+            if (++lines > LONG_LIST) {
+                fprintf(to, "... and %u more: see --json\n", n - i);
+                return;
+            }
+            fputs(item + 1, to);
             at = column + used - 1;
         } else {
             fputs(item, to);
@@ -96,10 +117,11 @@ static uint32_t parse_list(const char *s, uint32_t room, uint32_t *list)
 
 /* ---- Cells ---- */
 
+/* A cell that is too wide pushes the next one, but never touches the one before. */
 static void print_number(FILE *to, int width, bool known, uint32_t v)
 {
     if (known)
-        fprintf(to, "%*u", width, v);
+        fprintf(to, " %*u", width - 1, v);
     else
         fprintf(to, "%*s", width, "-");
 }
@@ -117,14 +139,14 @@ static void print_size(FILE *to, int width, bool known, uint64_t bytes)
     if (known)
         snprintf(text, sizeof text, "%.*f %s", v == (double)(uint64_t)v ? 0 : 2, v,
                  units[unit]);
-    fprintf(to, "%*s", width, text);
+    fprintf(to, " %*s", width - 1, text);
 }
 
 static void print_of(FILE *to, int width, uint32_t usable, uint32_t all)
 {
     char text[32];
     snprintf(text, sizeof text, "%u/%u", usable, all);
-    fprintf(to, "%*s", width, text);
+    fprintf(to, " %*s", width - 1, text);
 }
 
 /* The width of a column for names of kinds; 0: there are none. */
@@ -145,6 +167,23 @@ static void print_kind(FILE *to, const struct crew_machine_info *m, int32_t kind
 
 /* ---- Tables ---- */
 
+/* Makers fill their names up with blanks: "Xeon(R) CPU           E5345", "EPYC 7451       ". */
+static void print_model(FILE *to, const char *name)
+{
+    enum { LONGEST = 70 };
+    char text[4 * LONGEST + 1]; /* UTF-8 */
+    size_t len = 0;
+    int wide = 0;
+    for (const char *s = name; *s && len + 1 < sizeof text; s++) {
+        if (*s == ' ' && (!len || !s[1] || s[1] == ' '))
+            continue;
+        text[len++] = *s;
+        wide += (*s & 0xc0) != 0x80;
+    }
+    text[len] = '\0';
+    print_cell(to, text, wide < LONGEST ? wide : LONGEST, false);
+}
+
 static void print_head(FILE *to, const struct crew_machine_info *m)
 {
     const char *model = m->cpu_model  ? m->cpu_model
@@ -153,7 +192,7 @@ static void print_head(FILE *to, const struct crew_machine_info *m)
     struct crew_build_info b;
     crew_build_info(&b);
     fputs("machine  ", to);
-    print_cell(to, model, strlen(model) < 80 ? (int)strlen(model) : 80, false);
+    print_model(to, model);
     if (m->architecture) {
         fputs(", ", to);
         print_cell(to, m->architecture, (int)strcspn(m->architecture, " "), false);
@@ -162,14 +201,13 @@ static void print_head(FILE *to, const struct crew_machine_info *m)
         fprintf(to, "\nkernel   %s", m->kernel);
     if (m->microcode)
         fprintf(to, ", microcode %s", m->microcode);
-    fprintf(to,
-            "\ncores    %u of %u usable, threads %u of %u; packages %u, NUMA nodes %u; "
-            "CPU quota ",
-            m->usable_cores, m->cores, m->usable_pus, m->pus, m->packages, m->numa_nodes);
+    fprintf(to, "\ncores    %u of %u usable, threads %u of %u", m->usable_cores, m->cores,
+            m->usable_pus, m->pus);
     if (m->quota_cores > 0)
-        fprintf(to, "%g cores\n", m->quota_cores);
-    else
-        fprintf(to, "none\n");
+        fprintf(to, ", CPU quota %g cores", m->quota_cores);
+    else if (m->this_system)
+        fprintf(to, ", no CPU quota");
+    fprintf(to, "\n         packages %u, NUMA nodes %u\n", m->packages, m->numa_nodes);
     fprintf(to,
             "BLAS     %s\n         flavour %s, kernel %s%s%s; own threads %u, in training 1 "
             "per worker\n",

@@ -120,7 +120,7 @@ void print_manual_page(FILE *to)
           ".SH ENVIRONMENT\n"
           ".TP\n.B CREW_DATASETS\n"
           "Folder of the data sets that go by a name.\n"
-          ".TP\n.BR HWLOC_SYNTHETIC \", \" HWLOC_XMLFILE\n"
+          ".TP\n.BR HWLOC_SYNTHETIC \", \" HWLOC_XMLFILE \", \" HWLOC_FSROOT\n"
           "Describe another machine; workers are not bound then.\n"
           ".TP\n.B OPENBLAS_CORETYPE\n"
           "Forces a BLAS kernel; crew says so.\n",

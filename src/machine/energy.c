@@ -24,7 +24,7 @@ struct zone {
 
 struct crew_energy {
     uint32_t n;
-    double joules; /* NaN: a counter is gone */
+    double joules; /* NaN: a counter is gone, or out of its range */
     struct zone zone[ZONES];
 };
 
@@ -78,7 +78,7 @@ static crew_status add_zone(crew_energy *e, const char *folder, const char *zone
     if (ok) {
         z->range++;
         z->file = open_in(folder, zone, "energy_uj", path);
-        ok = z->file >= 0 && read_number(z->file, &z->now);
+        ok = z->file >= 0 && read_number(z->file, &z->now) && z->now < z->range;
         why = errno;
         if (z->file >= 0 && !ok)
             close(z->file);
@@ -88,7 +88,9 @@ static crew_status add_zone(crew_energy *e, const char *folder, const char *zone
         return CREW_OK;
     }
     return crew_fail(err, CREW_EINPUT, "%s cannot be read: %s", path,
-                     why == EACCES ? "only root may" : strerror(why));
+                     why == EACCES   ? "only root may"
+                     : why == EINVAL ? "it holds no number, or one out of its range"
+                                     : strerror(why));
 }
 
 static crew_status find_zones(crew_energy *e, const char *folder, struct crew_error *err)
@@ -99,9 +101,11 @@ static crew_status find_zones(crew_energy *e, const char *folder, struct crew_er
                          strerror(errno));
     crew_status status = CREW_OK;
     struct dirent *entry;
-    while (status == CREW_OK && e->n < ZONES && (entry = readdir(dir)))
+    while (status == CREW_OK && (entry = readdir(dir)))
         if (is_package(folder, entry->d_name))
-            status = add_zone(e, folder, entry->d_name, err);
+            status = e->n < ZONES
+                         ? add_zone(e, folder, entry->d_name, err)
+                         : crew_fail(err, CREW_EINPUT, "more than %d energy counters", ZONES);
     closedir(dir);
     if (status == CREW_OK && !e->n)
         status = crew_fail(err, CREW_EINPUT, "%s names no energy counter of a package", folder);
@@ -127,7 +131,7 @@ double crew_energy_joules(crew_energy *e)
     for (uint32_t i = 0; i < e->n; i++) {
         struct zone *z = &e->zone[i];
         uint64_t now;
-        if (!read_number(z->file, &now))
+        if (!read_number(z->file, &now) || now >= z->range)
             return e->joules = (double)NAN;
         uint64_t spent = now >= z->now ? now - z->now : now + z->range - z->now;
         e->joules += 1e-6 * (double)spent;

@@ -15,32 +15,6 @@ static const char *kind_info(const struct hwloc_info_s *infos, unsigned n, const
     return NULL;
 }
 
-/* The shortest name people use: what the vendor calls it, else what tells it from the others.
- */
-static void name_kind(char *name, const struct hwloc_info_s *infos, unsigned n, uint32_t index)
-{
-    const char *type = kind_info(infos, n, "CoreType");
-    const char *capacity = kind_info(infos, n, "LinuxCapacity");
-    const char *mhz = kind_info(infos, n, "FrequencyMaxMHz");
-    const char *apple = kind_info(infos, n, "DarwinCompatible"); /* "apple,icestorm;ARM,v8" */
-    if (type && strcmp(type, "IntelCore") == 0)
-        snprintf(name, CREW_KIND_NAME, "P");
-    else if (type && strcmp(type, "IntelAtom") == 0)
-        snprintf(name, CREW_KIND_NAME, "E");
-    else if (type)
-        snprintf(name, CREW_KIND_NAME, "%.20s", type);
-    else if (capacity)
-        snprintf(name, CREW_KIND_NAME, "capacity %.10s", capacity);
-    else if (mhz)
-        snprintf(name, CREW_KIND_NAME, "%.10s MHz", mhz);
-    else if (apple) {
-        int len = (int)strcspn(apple, ";"), maker = (int)strcspn(apple, ",");
-        int skip = maker < len ? maker + 1 : 0;
-        snprintf(name, CREW_KIND_NAME, "%.*s", len - skip < 20 ? len - skip : 20, apple + skip);
-    } else
-        snprintf(name, CREW_KIND_NAME, "kind %u", index);
-}
-
 /* A whole number from 1 on among the infos, 0: none. */
 static uint32_t kind_number(const struct hwloc_info_s *infos, unsigned n, const char *key)
 {
@@ -49,6 +23,32 @@ static uint32_t kind_number(const struct hwloc_info_s *infos, unsigned n, const 
     return text && crew_text_u64(text, strlen(text), &value) && value <= UINT32_MAX
                ? (uint32_t)value
                : 0;
+}
+
+/* The shortest name people use: what the vendor calls it, else what tells it from the others.
+ */
+static void name_kind(char *name, const struct hwloc_info_s *infos, unsigned n, uint32_t index)
+{
+    const char *type = kind_info(infos, n, "CoreType");
+    uint32_t capacity = kind_number(infos, n, "LinuxCapacity");
+    uint32_t mhz = kind_number(infos, n, "FrequencyMaxMHz");
+    const char *apple = kind_info(infos, n, "DarwinCompatible"); /* "apple,icestorm;ARM,v8" */
+    if (type && strcmp(type, "IntelCore") == 0)
+        snprintf(name, CREW_KIND_NAME, "P");
+    else if (type && strcmp(type, "IntelAtom") == 0)
+        snprintf(name, CREW_KIND_NAME, "E");
+    else if (type && *type)
+        snprintf(name, CREW_KIND_NAME, "%.20s", type);
+    else if (capacity)
+        snprintf(name, CREW_KIND_NAME, "capacity %u", capacity);
+    else if (mhz)
+        snprintf(name, CREW_KIND_NAME, "%u MHz", mhz);
+    else if (apple) {
+        int len = (int)strcspn(apple, ";"), maker = (int)strcspn(apple, ",");
+        int skip = maker < len ? maker + 1 : 0;
+        snprintf(name, CREW_KIND_NAME, "%.*s", len - skip < 20 ? len - skip : 20, apple + skip);
+    } else
+        snprintf(name, CREW_KIND_NAME, "kind %u", index);
 }
 
 /* "E" and "E" become "E #0" and "E #1": the suffix is the kind's index. */
@@ -124,7 +124,7 @@ static void add_kind(crew_machine *m, unsigned k, bool usable, struct crew_fact 
         *(*fact)++ = (struct crew_fact){infos[i].name, infos[i].value};
     name_kind(m->kind_name[index], infos, n, index);
     for (char *c = m->kind_name[index]; *c; c++) /* a description may hold anything */
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
+        if (*c < ' ' || *c > '~')
             *c = '?';
     count_cpus(m, index, set);
     m->info.n_all_kinds++;

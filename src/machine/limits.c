@@ -169,7 +169,8 @@ static bool parse_mount(char *line, struct mount *mt)
 static const char *below(const char *path, const char *top)
 {
     size_t len = strcmp(top, "/") == 0 ? 0 : strlen(top);
-    if (strstr(path, "/..") || strncmp(path, top, len) != 0)
+    bool outside = strncmp(path, "/..", 3) == 0 && (path[3] == '/' || !path[3]);
+    if (outside || strncmp(path, top, len) != 0)
         return NULL;
     path += len;
     if (*path && *path != '/')

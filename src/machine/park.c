@@ -6,7 +6,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { ASLEEP = 1, PAUSES = 32 }; /* pauses between looks at the clock: about 1 us */
+enum {
+    ASLEEP = 1,
+    PAUSES = 32,        /* pauses between looks at the clock: about 1 us */
+    LONGEST_S = 1 << 20 /* of one sleep: a deadline may be beyond what the kernel can count */
+};
 
 static void pause_cpu(void)
 {
@@ -20,6 +24,7 @@ static void pause_cpu(void)
 /* limit_s: how long at most, < 0: for ever. */
 static void futex_wait(_Atomic uint32_t *word, uint32_t value, double limit_s)
 {
+    limit_s = limit_s < LONGEST_S ? limit_s : LONGEST_S;
     struct {
         long sec, nsec;
     } t = {(long)limit_s, (long)((limit_s - (double)(long)limit_s) * 1e9)};
@@ -35,7 +40,7 @@ void crew_wake(_Atomic uint32_t *word)
 
 void crew_gate_set(struct crew_gate *g, uint32_t number)
 {
-    uint32_t was = atomic_exchange_explicit(&g->word, number << 1, memory_order_acq_rel);
+    uint32_t was = atomic_exchange_explicit(&g->word, number << 1, memory_order_release);
     if (was & ASLEEP)
         crew_wake(&g->word);
 }
@@ -65,7 +70,7 @@ uint32_t crew_gate_wait(struct crew_gate *g, uint32_t old, double spin_s)
     double end = 0;
     for (unsigned i = 1; spin_s > 0; i++) {
         word = atomic_load_explicit(&g->word, memory_order_acquire);
-        if (word != closed)
+        if (word >> 1 != old) /* the bit may be left from a wait that ended early */
             return word >> 1;
         pause_cpu();
         if (i % PAUSES == 0) {

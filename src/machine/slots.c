@@ -63,10 +63,6 @@ static uint32_t take_cores(struct candidate *c, uint32_t n, bool smt)
     return kept;
 }
 
-/* Move the best to the front. First threads of all cores go before second ones (half of a fast
- * core is less than a slow core of one's own), fast kinds before slow ones, and equals are
- * dealt out over the NUMA nodes like cards, because each node brings memory bandwidth of its
- * own. */
 /* A core that another trainer holds comes after all others, as if it were a last sibling. */
 static void put_taken_last(const crew_machine *m, struct candidate *c, uint32_t n)
 {
@@ -75,6 +71,10 @@ static void put_taken_last(const crew_machine *m, struct candidate *c, uint32_t 
             c[i].sibling += TAKEN;
 }
 
+/* Move the best to the front. First threads of all cores go before second ones (half of a fast
+ * core is less than a slow core of one's own), fast kinds before slow ones, and equals are
+ * dealt out over the NUMA nodes like cards, because each node brings memory bandwidth of its
+ * own. */
 static void rank(struct candidate *c, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
@@ -268,23 +268,14 @@ static uint32_t apply_quota(crew_machine *m, uint32_t n, bool automatic)
     double quota = m->info.quota_cores;
     if (quota <= 0.0 || quota >= n)
         return n;
-    if (!automatic) {
-        crew_machine_note(
-            m,
-            "warning: the control group pays for %.3g cores, so %u workers will be "
-            "throttled",
-            quota, n);
-        return n;
-    }
-    uint32_t whole = quota < 1.0 ? 1 : (uint32_t)quota;
+    uint32_t whole = !automatic ? n : quota < 1.0 ? 1 : (uint32_t)quota;
     if (whole < n)
-        crew_machine_note(m, "%u of %u cores: the quota of the control group is %.3g cores",
+        crew_machine_note(m, "%u of %u cores: the quota of the control group is %g cores",
                           whole, m->info.cores, quota);
-    else
-        crew_machine_note(m,
-                          "warning: the quota of the control group is %.3g cores: even one "
-                          "worker will be throttled",
-                          quota);
+    if (quota < whole)
+        crew_machine_note(
+            m, "warning: the control group pays for %g cores, so %u worker%s will be throttled",
+            quota, whole, whole == 1 ? "" : "s");
     return whole;
 }
 

@@ -34,11 +34,40 @@ static const char *setting(const char *name)
     return value && *value ? value : NULL;
 }
 
-/* Load the topology. The variables are applied here and not by hwloc, which would fall back to
+/* What the environment puts in the place of the real machine: m->described_by is the variable,
+ * NULL: none, and *value what it holds. Applied here and not by hwloc, which would fall back to
  * the real machine without a word; like there, HWLOC_SYNTHETIC goes first. */
+static crew_status apply_description(crew_machine *m, const char **value,
+                                     struct crew_error *err)
+{
+    if ((*value = setting(m->described_by = "HWLOC_SYNTHETIC"))) {
+        if (hwloc_topology_set_synthetic(m->topology, *value))
+            return crew_fail(err, CREW_EINPUT,
+                             "HWLOC_SYNTHETIC is '%s', no description of a machine", *value);
+    } else if ((*value = setting(m->described_by = "HWLOC_XMLFILE"))) {
+        if (access(*value, R_OK))
+            return crew_fail(err, CREW_EINPUT, "HWLOC_XMLFILE is '%s', which cannot be read",
+                             *value);
+        if (hwloc_topology_set_xml(m->topology, *value))
+            return crew_fail(err, CREW_EINPUT,
+                             "HWLOC_XMLFILE is '%s', which is no hwloc topology", *value);
+    } else if (!(*value = setting(m->described_by = "HWLOC_FSROOT"))) {
+        m->described_by = NULL;
+    }
+    return CREW_OK;
+}
+
+/* A root folder that has no tree of /sys is no error to hwloc: it then counts CPUs by other
+ * means. */
+static bool read_from_sys(hwloc_topology_t topology)
+{
+    const char *by = hwloc_obj_get_info_by_name(hwloc_get_root_obj(topology), "Backend");
+    return by && strcmp(by, "Linux") == 0;
+}
+
 static crew_status load(crew_machine *m, struct crew_error *err)
 {
-    const char *synthetic = setting("HWLOC_SYNTHETIC"), *xml = setting("HWLOC_XMLFILE");
+    const char *value;
     if (hwloc_topology_init(&m->topology)) {
         m->topology = NULL;
         return crew_fail(err, CREW_ENOMEM, "hwloc cannot create a topology");
@@ -51,37 +80,29 @@ static crew_status load(crew_machine *m, struct crew_error *err)
     /* Show PUs outside our cpuset too: the notes name them, and cores are numbered alike in all
      * processes of the machine. */
     (void)hwloc_topology_set_flags(m->topology, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
-    if (synthetic) {
-        m->described_by = "HWLOC_SYNTHETIC";
-        if (hwloc_topology_set_synthetic(m->topology, synthetic))
-            return crew_fail(err, CREW_EINPUT,
-                             "HWLOC_SYNTHETIC is '%s', no description of a machine", synthetic);
-    } else if (xml) {
-        m->described_by = "HWLOC_XMLFILE";
-        if (access(xml, R_OK))
-            return crew_fail(err, CREW_EINPUT, "HWLOC_XMLFILE is '%s', which cannot be read",
-                             xml);
-        if (hwloc_topology_set_xml(m->topology, xml))
-            return crew_fail(err, CREW_EINPUT,
-                             "HWLOC_XMLFILE is '%s', which is no hwloc topology", xml);
-    }
-    if (hwloc_topology_load(m->topology)) {
-        if (m->described_by)
-            return crew_fail(err, CREW_EINPUT,
-                             "%s is '%s', which this version of hwloc cannot load",
-                             m->described_by, synthetic ? synthetic : xml);
+    TRY(apply_description(m, &value, err));
+    int failed = hwloc_topology_load(m->topology);
+    if (failed && !m->described_by)
         return crew_fail(err, CREW_EINPUT, "hwloc cannot read the topology of this machine");
-    }
+    if (failed)
+        return crew_fail(err, CREW_EINPUT,
+                         "%s is '%s', which this version of hwloc cannot load", m->described_by,
+                         value);
+    if (m->described_by && strcmp(m->described_by, "HWLOC_FSROOT") == 0 &&
+        !read_from_sys(m->topology))
+        return crew_fail(err, CREW_EINPUT,
+                         "HWLOC_FSROOT is '%s', below which no machine is described", value);
     m->info.this_system = hwloc_topology_is_thissystem(m->topology);
     if (!m->info.this_system && !m->described_by)
         m->described_by = "the environment of hwloc";
     return CREW_OK;
 }
 
-/* 0: ordinary memory, 1: none, 2: a device's, which only happens to be visible. */
+/* 0: ordinary memory, fast or not, 1: none, 2: slow or a device's, which is no CPU's own. */
 static int memory_rank(hwloc_obj_t node)
 {
-    if (node->subtype && strcmp(node->subtype, "GPUMemory") == 0)
+    if (node->subtype &&
+        (strcmp(node->subtype, "GPUMemory") == 0 || strcmp(node->subtype, "NVM") == 0))
         return 2;
     return node->attr->numanode.local_memory ? 0 : 1;
 }
@@ -181,6 +202,21 @@ uint32_t crew_machine_count_cores(const crew_machine *m, hwloc_const_bitmap_t se
     return n;
 }
 
+/* "0-7,16" for a sentence: a list of many pieces is cut. To be freed. */
+static bool list_in_short(char **list, hwloc_const_bitmap_t set)
+{
+    enum { LONGEST = 64 };
+    if (hwloc_bitmap_list_asprintf(list, set) < 0)
+        return false;
+    if (strlen(*list) > LONGEST + 4) {
+        char *end = *list + LONGEST;
+        while (end > *list && *end != ',')
+            end--;
+        memcpy(end, ",...", 5);
+    }
+    return true;
+}
+
 /* "2 of 8 cores: the affinity mask allows CPUs 0-1", when set has fewer cores than there were.
  */
 static void note_restriction(crew_machine *m, uint32_t before, hwloc_const_bitmap_t set,
@@ -188,7 +224,7 @@ static void note_restriction(crew_machine *m, uint32_t before, hwloc_const_bitma
 {
     uint32_t now = crew_machine_count_cores(m, set);
     char *list = NULL;
-    if (now < before && hwloc_bitmap_list_asprintf(&list, set) >= 0)
+    if (now < before && list_in_short(&list, set))
         crew_machine_note(m, "%u of %u cores: %s allows CPU%s %s", now, before, who,
                           hwloc_bitmap_weight(set) == 1 ? "" : "s", list);
     free(list);
@@ -197,7 +233,7 @@ static void note_restriction(crew_machine *m, uint32_t before, hwloc_const_bitma
 static void note_offline(crew_machine *m, hwloc_const_bitmap_t offline)
 {
     char *list = NULL;
-    if (!hwloc_bitmap_iszero(offline) && hwloc_bitmap_list_asprintf(&list, offline) >= 0)
+    if (!hwloc_bitmap_iszero(offline) && list_in_short(&list, offline))
         crew_machine_note(m, "offline or hidden from this process: CPU%s %s",
                           hwloc_bitmap_weight(offline) == 1 ? "" : "s", list);
     free(list);
@@ -210,6 +246,7 @@ static crew_status find_usable(crew_machine *m, struct crew_error *err)
     struct crew_machine_info *info = &m->info;
     hwloc_const_bitmap_t allowed = hwloc_topology_get_allowed_cpuset(m->topology);
     hwloc_bitmap_t usable = hwloc_bitmap_alloc(), mask = hwloc_bitmap_alloc();
+    bool masked = false;
     if (!usable || !mask) {
         hwloc_bitmap_free(usable);
         hwloc_bitmap_free(mask);
@@ -219,6 +256,7 @@ static crew_status find_usable(crew_machine *m, struct crew_error *err)
     note_restriction(m, info->cores, usable, "the control group");
     if (info->this_system && !hwloc_get_cpubind(m->topology, mask, HWLOC_CPUBIND_THREAD)) {
         uint32_t before = crew_machine_count_cores(m, usable);
+        masked = !hwloc_bitmap_isincluded(usable, mask);
         hwloc_bitmap_and(usable, usable, mask);
         note_restriction(m, before, usable, "the affinity mask");
     }
@@ -238,9 +276,10 @@ static crew_status find_usable(crew_machine *m, struct crew_error *err)
     if (info->this_system && info->usable_cores == 1 && info->cores > 1)
         crew_machine_note(
             m,
-            "warning: this process is confined to one of %u cores, which all workers "
-            "would share; was it started by a launcher that pins (mpirun, srun, taskset)?",
-            info->cores);
+            "warning: this process is confined to one of %u cores, which all workers would "
+            "share%s",
+            info->cores,
+            masked ? "; was it started by a launcher that pins (mpirun, srun, taskset)?" : "");
     return CREW_OK;
 }
 
