@@ -3,9 +3,12 @@
 # make install    PREFIX, DESTDIR                   make MODE=tsan test  thread sanitizer (asan: the other two)
 # make bench      benchmarks                        make deps            install what is missing
 # make paper      the ATA paper's figures, simulated
+# make adaptive   what the policy adaptive is to reach, simulated
+# make fuzz       hostile files, FUZZ_S=60 seconds a reader, by clang's libFuzzer
+# make kill9      runs that are killed KILLS=200 times and gone on with
 
 VERSION   := 0.1.0
-SOVERSION := 0
+SOVERSION := $(shell sed -n 's/^.define CREW_ABI_VERSION \([0-9]*\)u$$/\1/p' include/crew/crew.h)
 MODE      ?= release
 PREFIX    ?= /usr/local
 O         := build/$(if $(filter-out cc,$(CC)),$(CC)-)$(MODE)
@@ -14,6 +17,9 @@ CFLAGS.release := -O3 -g
 CFLAGS.debug   := -O0 -g3
 CFLAGS.asan    := -O1 -g3 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS.tsan    := -O1 -g3 -fsanitize=thread
+CFLAGS.fuzz    := $(CFLAGS.asan) -fsanitize=fuzzer-no-link
+LDFLAGS.fuzz   := -fsanitize=fuzzer
+FUZZ_S         ?= 60
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wcast-qual -Wwrite-strings -Wundef -Wvla \
         -Wstrict-prototypes -Wmissing-prototypes -Wdouble-promotion -Werror
 PKGS := openblas hwloc jansson zlib
@@ -21,15 +27,17 @@ pkg   = $(shell pkg-config $(1) $(2))
 STD  := -std=c11 -ffp-contract=off -pthread -D_GNU_SOURCE -Iinclude -Isrc -DCREW_VERSION='"$(VERSION)"'
 ALL_CFLAGS = $(STD) -fPIC -fvisibility=hidden $(WARN) $(CFLAGS.$(MODE)) $(CFLAGS) $(call pkg,--cflags,$(PKGS))
 LIBS       = $(call pkg,--libs,$(PKGS)) -lm -pthread
-LINK       = $(CC) $(ALL_CFLAGS) $(LDFLAGS)
+LINK       = $(CC) $(ALL_CFLAGS) $(LDFLAGS.$(MODE)) $(LDFLAGS)
 
 LIB   := $(patsubst %.c,$O/%.o,$(filter-out src/cli/%,$(wildcard src/*/*.c)))
 CLI   := $(patsubst %.c,$O/%.o,$(wildcard src/cli/*.c))
-TESTS := $(sort $(basename $(notdir $(wildcard tests/unit_*.c tests/prop_*.c tests/stress_*.c))))
+FAULT := $(sort $(basename $(notdir $(wildcard tests/fault_*.c))))
+FUZZ  := $(sort $(basename $(notdir $(wildcard tests/fuzz_*.c))))
+TESTS := $(sort $(basename $(notdir $(wildcard tests/unit_*.c tests/prop_*.c tests/stress_*.c)))) $(FUZZ) $(FAULT)
 CLIS  := $(sort $(basename $(notdir $(wildcard tests/cli_*.sh))))
 BENCH := $(sort $(basename $(notdir $(wildcard bench/bench_*.c))))
 
-.PHONY: all demo test deps testdeps layers bench paper install clean $(TESTS) $(CLIS) $(BENCH)
+.PHONY: all demo test deps testdeps layers bench paper adaptive fuzz fuzz_build kill9 install clean $(TESTS) $(CLIS) $(BENCH)
 .SECONDARY:
 
 all: $O/crew $O/libcrew.so.$(SOVERSION)
@@ -74,6 +82,25 @@ $O/crew: $(CLI) $O/libcrew.a
 $O/tests/%: $O/tests/%.o $O/libcrew.a
 	$(LINK) $^ $(LIBS) $(call pkg,--libs,cmocka) -o $@
 
+$O/tests/unit_shortage: LDFLAGS += -Wl,--wrap=pthread_create,--wrap=pthread_join
+
+# Calls that may fail, from our objects, go by way of faultcalls.c: the names on its lines WRAP...(type, name, .
+WRAPPED = $(shell sed -n 's/^WRAP[A-Z_]*.[^,]*, \([a-zA-Z0-9_]*\),.*/\1/p' tests/faultcalls.c)
+$(FAULT:%=$O/tests/%): %: %.o $O/tests/faults.o $O/tests/faultcalls.o $O/libcrew.a
+	$(LINK) $(WRAPPED:%=-Wl,--wrap=%) $^ $(LIBS) $(call pkg,--libs,cmocka) -o $@
+
+# A target has its main() from driver.c, or from libFuzzer.
+$O/tests/fuzz_%: $O/tests/fuzz_%.o $O/tests/fuzzing.o $(if $(LDFLAGS.$(MODE)),,$O/tests/driver.o) $O/libcrew.a
+	$(LINK) $^ $(LIBS) -o $@
+
+fuzz_build: $(FUZZ:%=$O/tests/%)
+
+kill9: all
+	@CREW='$(abspath $O)/crew' KILLS=$(or $(KILLS),200) sh tests/cli_kill9.sh
+
+fuzz:
+	@tests/fuzz.sh $(FUZZ_S) $(FUZZ)
+
 $O/bench/%: $O/bench/%.o $O/libcrew.a
 	$(LINK) -fopenmp $^ $(LIBS) -o $@
 
@@ -95,6 +122,9 @@ bench: $(BENCH:%=$O/bench/%)
 
 paper: all
 	python3 bench/paper.py $O/crew
+
+adaptive: all
+	python3 bench/adaptive.py $O/crew
 
 layers:
 	tests/layers.sh

@@ -273,7 +273,7 @@ static void files_that_cannot_be_read_are_named(void **state)
                      CREW_EINPUT);
     assert_string_equal(err.text, "cannot open /nonexistent/x: No such file or directory");
     snprintf(spec, sizeof spec, "replay(%s)", folder);
-    snprintf(want, sizeof want, "cannot read %s: Is a directory", folder);
+    snprintf(want, sizeof want, "cannot open %s: Is a directory", folder);
     assert_int_equal(crew_speeds_parse(spec, false, &s, &err), CREW_EINPUT);
     assert_string_equal(err.text, want);
 }

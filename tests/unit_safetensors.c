@@ -21,18 +21,20 @@ static void tensors_and_texts_come_back(void **state)
         {.name = "scalar", .n_dims = 0, .data = b, .count = 1}};
     crew_st_file *f;
     unlink(path);
-    assert_int_equal(crew_st_write(path, false, meta, 2, tensor, 3, &err), CREW_OK);
+    assert_int_equal(crew_st_write(path, false, false, meta, 2, tensor, 3, &err), CREW_OK);
     assert_int_equal(crew_st_read(path, &f, &err), CREW_OK);
     assert_string_equal(crew_st_meta(f, "format"), "x 1");
     assert_string_equal(crew_st_meta(f, "quote\"d"), "line\nnext \xc3\xa9");
     assert_null(crew_st_meta(f, "absent"));
-    const struct crew_st_tensor *w = crew_st_find(f, "w"), *s = crew_st_find(f, "scalar");
+    const struct crew_st_tensor *w = crew_st_find(f, "w", CREW_ST_F32),
+                                *s = crew_st_find(f, "scalar", CREW_ST_F32);
     assert_true(w->n_dims == 2 && w->dims[0] == 2 && w->dims[1] == 3 && w->count == 6);
     assert_memory_equal(w->data, a, sizeof a);
     assert_int_equal((uintptr_t)w->data % 8, 0);
-    assert_true(s->n_dims == 0 && s->count == 1 && s->data[0] == b[0]);
-    assert_int_equal(crew_st_find(f, "empty")->count, 0);
-    assert_null(crew_st_find(f, "absent"));
+    assert_true(s->n_dims == 0 && s->count == 1);
+    assert_memory_equal(s->data, b, sizeof b[0]);
+    assert_int_equal(crew_st_find(f, "empty", CREW_ST_F32)->count, 0);
+    assert_null(crew_st_find(f, "absent", CREW_ST_F32));
     crew_st_close(f);
     crew_st_close(NULL);
 }
@@ -139,7 +141,8 @@ static const struct {
     {"text as dimension", "{" T("a", "F32", "[\"1\"]", "0", "0") "}", 0},
     {"text as shape", "{" T("a", "F32", "\"1\"", "0", "4") "}", 4},
     {"5 dimensions", "{" T("a", "F32", "[1,1,1,1,1]", "0", "4") "}", 4},
-    {"another dtype", "{" T("a", "F64", "[1]", "0", "8") "}", 8},
+    {"another dtype", "{" T("a", "F16", "[2]", "0", "4") "}", 4},
+    {"a dtype of other bytes", "{" T("a", "F64", "[1]", "0", "4") "}", 4},
     {"dtype in lower case", "{" T("a", "f32", "[1]", "0", "4") "}", 4},
     {"no dtype", "{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4},
     {"no shape", "{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4},
@@ -178,6 +181,78 @@ static void is_refused(const char *what)
     crew_status status = crew_st_read(path, &f, &err);
     if (status != CREW_EFORMAT || f || !strstr(err.text, path))
         fail_msg("%s: status %d, '%s'", what, status, err.text);
+}
+
+/* A seal is a checksum of all before it, and the end of the file. */
+static void sealed_files_come_back_or_are_refused(void **state)
+{
+    (void)state;
+    const double numbers[] = {0.5, -2, 1e300};
+    const float floats[] = {1, 2, 3};
+    const struct crew_st_tensor tensor[] = {
+        {.name = "odd", .n_dims = 1, .dims = {3}, .data = floats, .count = 3},
+        {.name = "numbers",
+         .type = CREW_ST_F64,
+         .n_dims = 1,
+         .dims = {3},
+         .data = numbers,
+         .count = 3}};
+    const struct crew_st_meta meta[] = {{"a", "b"}};
+    crew_st_file *f;
+    double back[3];
+    size_t n;
+    assert_int_equal(crew_st_write(path, true, true, meta, 1, tensor, 2, &err), CREW_OK);
+    assert_int_equal(crew_st_read(path, &f, &err), CREW_OK);
+    assert_true(crew_st_sealed(f));
+    assert_null(crew_st_find(f, "numbers", CREW_ST_F32));
+    memcpy(back, crew_st_find(f, "numbers", CREW_ST_F64)->data, sizeof back);
+    assert_memory_equal(back, numbers, sizeof back);
+    crew_st_close(f);
+    uint8_t *bytes = get(&n);
+    for (size_t i = 0; i < n; i++) { /* what is not seen as damaged is not sealed */
+        bytes[i] ^= 4;
+        put(bytes, n);
+        bytes[i] ^= 4;
+        crew_status status = crew_st_read(path, &f, &err);
+        assert_true(status == CREW_EFORMAT || !crew_st_sealed(f));
+        crew_st_close(f);
+    }
+    free(bytes);
+    assert_int_equal(crew_st_write(path, true, false, meta, 1, tensor, 2, &err), CREW_OK);
+    assert_int_equal(crew_st_read(path, &f, &err), CREW_OK);
+    assert_false(crew_st_sealed(f));
+    crew_st_close(f);
+    const struct crew_st_tensor two[] = {/* a checksum that is not at the end is none */
+                                         {.name = "checksum",
+                                          .type = CREW_ST_I64,
+                                          .n_dims = 1,
+                                          .dims = {1},
+                                          .data = numbers,
+                                          .count = 1},
+                                         tensor[0]};
+    assert_int_equal(crew_st_write(path, true, false, meta, 1, two, 2, &err), CREW_OK);
+    is_refused("a checksum before the end");
+}
+
+static void a_header_that_nobody_reads_is_not_written(void **state)
+{
+    (void)state;
+    size_t n = 1 << 20;
+    char *text = malloc(n + 1);
+    memset(text, 'x', n);
+    text[n] = '\0';
+    const struct crew_st_meta meta[] = {{"long", text}};
+    const struct crew_st_tensor none = {.name = NULL};
+    unlink(path);
+    assert_int_equal(crew_st_write(path, false, false, meta, 1, &none, 0, &err), CREW_EOUTPUT);
+    assert_non_null(strstr(err.text, "1 MiB"));
+    assert_int_equal(access(path, F_OK), -1);
+    text[n - 100] = '\0';
+    assert_int_equal(crew_st_write(path, false, false, meta, 1, &none, 0, &err), CREW_OK);
+    crew_st_file *f;
+    assert_int_equal(crew_st_read(path, &f, &err), CREW_OK);
+    crew_st_close(f);
+    free(text);
 }
 
 static void hostile_headers_are_refused(void **state)
@@ -337,7 +412,7 @@ static crew_status load_with(const struct crew_st_meta *other, const struct crew
             tensors[k++] = same ? *bad : tensor[i];
     }
     crew_network *net;
-    assert_int_equal(crew_st_write(path, true, texts, n, tensors, k, &err), CREW_OK);
+    assert_int_equal(crew_st_write(path, true, false, texts, n, tensors, k, &err), CREW_OK);
     crew_status status = crew_network_load(path, &net, &err);
     assert_true((status == CREW_OK) == (net != NULL));
     crew_network_destroy(net);
@@ -409,6 +484,8 @@ int main(void)
         cmocka_unit_test(tensors_and_texts_come_back),
         cmocka_unit_test(a_network_comes_back),
         cmocka_unit_test(class_names_that_are_not_utf_8_are_refused),
+        cmocka_unit_test(sealed_files_come_back_or_are_refused),
+        cmocka_unit_test(a_header_that_nobody_reads_is_not_written),
         cmocka_unit_test(hostile_headers_are_refused),
         cmocka_unit_test(lengths_beyond_the_file_are_refused),
         cmocka_unit_test(a_million_dimensions_are_refused),

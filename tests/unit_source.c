@@ -127,7 +127,7 @@ static void missing_empty_and_folder_are_told_apart(void **state)
             "cannot open /nonexistent/x.csv: No such file");
     refused(put("a", ""), 100, CREW_EFORMAT, "is empty");
     refused(put_bytes("a.gz", z, pack("", 0, z, sizeof z)), 100, CREW_EFORMAT, "is empty");
-    refused(files_dir, 100, CREW_EINPUT, "is a directory");
+    refused(files_dir, 100, CREW_EINPUT, "Is a directory");
 }
 
 static void hyphen_reads_standard_input(void **state)

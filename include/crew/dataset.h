@@ -64,8 +64,12 @@ struct crew_data_config {
 /** The table behind struct crew_data_config: command line, config files, help. */
 CREW_API const struct crew_option *crew_data_options(void);
 
-/** Defaults of the table, and struct_size. */
-CREW_API void crew_data_config_init(struct crew_data_config *cfg);
+/** Defaults of the table, and struct_size: what the program was built with, so that it may be older. */
+CREW_API void crew_data_config_init_sized(struct crew_data_config *cfg, size_t struct_size);
+static inline void crew_data_config_init(struct crew_data_config *cfg)
+{
+    crew_data_config_init_sized(cfg, sizeof *cfg);
+}
 
 /** What crew_data_open() makes. Owned by the caller; release with crew_data_close(). */
 struct crew_data {

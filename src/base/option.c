@@ -43,8 +43,10 @@ static crew_status set_whole(const struct crew_option *o, const char *value, voi
         return crew_fail(
             err, CREW_EINVAL, "%s is '%s', must be a whole number%s", o->name, value,
             strspn(value, "0123456789") == strlen(value) && *value ? " below 2^64" : "");
-    bool ranged = o->min != 0 || o->max != 0;
-    if (ranged && (negative || (double)v < o->min || (double)v > o->max))
+    /* As whole numbers: as doubles 2^62 + 1 is not above 2^62. */
+    bool below = negative || v < (o->min > 0 ? (uint64_t)o->min : 0);
+    bool above = o->max < 0x1p64 && v > (o->max > 0 ? (uint64_t)o->max : 0);
+    if ((o->min != 0 || o->max != 0) && (below || above))
         return out_of_range(o, value, err);
     if (negative || v > most)
         return crew_fail(err, CREW_EINVAL, "%s is %s, must be 0..%llu", o->name, value,

@@ -22,6 +22,9 @@ crew_status crew_fail(struct crew_error *err, crew_status status, const char *fm
         err->status = status;
         vsnprintf(err->text, sizeof err->text, fmt, args);
         va_end(args);
+        /* What it quotes may be anybody's: no line break, no escape sequence of a terminal. */
+        for (char *s = err->text; *s; s++)
+            *s = (unsigned char)*s < ' ' || *s == 127 ? '?' : *s;
     }
     return status;
 }

@@ -1,7 +1,6 @@
 #include "base/text.h"
 #include "base/mem.h"
-#include <ctype.h>
-#include <locale.h>
+#include <langinfo.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,25 +22,29 @@ bool crew_text_u64(const char *s, size_t n, uint64_t *out)
     return true;
 }
 
+/* By strtod() in the caller's locale, with its decimal point in the place of ours: a locale of
+ * our own would take memory, and no number may be refused for want of that. */
 bool crew_text_real(const char *s, size_t n, double *out)
 {
     char copy[400]; /* the longest exact decimal of a double has 342 characters before an
                        exponent */
-    if (!n || n >= sizeof copy || isspace((unsigned char)s[0]))
+    const char *point = n ? memchr(s, '.', n) : NULL, *theirs = nl_langinfo(RADIXCHAR);
+    size_t before = point ? (size_t)(point - s) : n, wide = point ? strlen(theirs) : 0,
+           after = point ? n - before - 1 : 0;
+    if (!n || n >= sizeof copy || wide >= sizeof copy - n)
         return false;
-    memcpy(copy, s, n);
-    copy[n] = '\0';
-    if (strpbrk(copy, "xXnN")) /* no hexadecimal, inf or nan */
-        return false;
-    locale_t c = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
-    if (!c)
-        return false;
+    for (size_t i = 0; i < n; i++) /* no blanks, hexadecimal, inf or nan */
+        if (!s[i] || !strchr("0123456789+-.eE", s[i]))
+            return false;
+    memcpy(copy, s, before);
+    if (point) {
+        memcpy(copy + before, theirs, wide);
+        memcpy(copy + before + wide, point + 1, after);
+    }
+    copy[before + wide + after] = '\0';
     char *end;
-    locale_t before = uselocale(c);
     double v = strtod(copy, &end);
-    uselocale(before);
-    freelocale(c);
-    if (end != copy + n || !isfinite(v))
+    if (end != copy + before + wide + after || !isfinite(v))
         return false;
     *out = v;
     return true;

@@ -43,7 +43,7 @@ int fail(const struct command *c, crew_status status, const struct crew_error *e
 
 void limit_to_memory(struct crew_data_config *data)
 {
-    uint64_t most = crew_machine_free_bytes();
+    uint64_t most = crew_machine_free_bytes() / 2; /* the bytes, and beside them the numbers */
     if (data->max_bytes > most)
         data->max_bytes = most;
 }
@@ -212,8 +212,12 @@ int parse_options(const struct parser *p, int argc, char **argv, int *first)
     if (!path)
         return code;
     struct crew_error err;
+    struct crew_settings set[MAX_GROUPS + 1];
+    memcpy(set, p->group, sizeof p->group);
+    set[p->n_groups] = p->unused;
     set_defaults(p);
-    crew_status status = crew_runlog_config(path, p->group, p->n_groups, p->texts, &err);
+    crew_status status =
+        crew_runlog_config(path, set, p->n_groups + (p->unused.table ? 1 : 0), p->texts, &err);
     if (status != CREW_OK)
         return fail(p->command, status, &err);
     return parse_line(p, &f, argc, argv, first);

@@ -24,6 +24,12 @@ struct crew_dataset {
     uint32_t *row; /* [info.rows] row of the store behind each row, owned; NULL: the same */
 };
 
+/* Where a row stood among those that were read, from 0. */
+static inline uint32_t crew_dataset_origin(const crew_dataset *ds, uint32_t row)
+{
+    return ds->row ? ds->row[row] : row;
+}
+
 /* Take over the rows of a table, whose labels are class numbers by now. `classes` may be NULL
  * (then unlabelled); their names are copied. Empties the table. */
 CREW_CHECKED crew_status crew_dataset_from_table(struct crew_table *t,

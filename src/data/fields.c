@@ -49,13 +49,19 @@ static void unquoted(struct crew_text *t, char *p, struct crew_field *f)
         f->end--;
 }
 
+/* Room for the rest of the line, whose delimiters are counted first: a line of nothing else
+ * takes 16 bytes for one of its own. */
 static crew_status grow(struct crew_fields *r, const struct crew_text *t,
                         struct crew_error *err)
 {
-    if (r->n > CREW_MAX_FEATURES)
+    size_t cap = r->n + 1;
+    for (const char *p = t->at; p < t->end && *p != '\n'; p++)
+        cap += *p == t->delimiter;
+    cap = cap > 64 ? cap : 64;
+    if (cap > CREW_MAX_FEATURES + 2 && r->n > CREW_MAX_FEATURES)
         return crew_fail(err, CREW_EFORMAT, "%s, line %llu: more than %d columns", t->path,
                          (unsigned long long)t->line, CREW_MAX_FEATURES);
-    size_t cap = r->cap ? 2 * r->cap : 64;
+    cap = cap > CREW_MAX_FEATURES + 2 ? CREW_MAX_FEATURES + 2 : cap;
     struct crew_field *field = crew_alloc(cap * sizeof *field);
     if (!field)
         return crew_fail(err, CREW_ENOMEM, "not enough memory for line %llu of %s",

@@ -6,6 +6,31 @@
 #include <stdio.h>
 #include <string.h>
 
+struct crew_names_block {
+    struct crew_names_block *next;
+    size_t used, size;
+    char text[];
+};
+
+/* A copy of the text. Of a block of its own each, short ones would take hundredfold. */
+static char *keep(struct crew_names *names, const char *p, size_t n)
+{
+    enum { FIRST = 512, MOST = 1 << 16 };
+    struct crew_names_block *b = names->block;
+    if (!b || b->size - b->used <= n) {
+        size_t size = !b ? FIRST : b->size < MOST ? 2 * b->size : MOST;
+        size = size > n ? size : n + 1;
+        if (!(b = crew_alloc(sizeof *b + size)))
+            return NULL;
+        *b = (struct crew_names_block){.next = names->block, .size = size};
+        names->block = b;
+    }
+    char *copy = memcpy(b->text + b->used, p, n);
+    copy[n] = '\0';
+    b->used += n + 1;
+    return copy;
+}
+
 /* Where the text stands, or the free place where it would. There is one: half of the slots at
  * least are free. */
 static uint32_t *place(const struct crew_names *names, const char *p, size_t n)
@@ -21,21 +46,21 @@ static uint32_t *place(const struct crew_names *names, const char *p, size_t n)
 
 static crew_status grow(struct crew_names *names)
 {
-    struct crew_names g = {.cap = names->cap ? 2 * names->cap : 16, .n = names->n};
+    struct crew_names g = {.cap = names->cap ? 2 * names->cap : 16};
     g.name = crew_alloc(g.cap * sizeof *g.name);
     g.first = crew_alloc(g.cap * sizeof *g.first);
     g.slot = crew_zalloc(2 * (size_t)g.cap * sizeof *g.slot);
     if (!g.name || !g.first || !g.slot) {
-        g.n = 0; /* the texts still belong to the old list */
         crew_names_free(&g);
         return CREW_ENOMEM;
     }
-    for (uint32_t i = 0; i < g.n; i++) {
-        g.name[i] = names->name[i];
-        g.first[i] = names->first[i];
-        *place(&g, g.name[i], strlen(g.name[i])) = i + 1;
+    for (; g.n < names->n; g.n++) {
+        g.name[g.n] = names->name[g.n];
+        g.first[g.n] = names->first[g.n];
+        *place(&g, g.name[g.n], strlen(g.name[g.n])) = g.n + 1;
     }
-    names->n = 0;
+    g.block = names->block;
+    names->block = NULL;
     crew_names_free(names);
     *names = g;
     return CREW_OK;
@@ -51,7 +76,7 @@ crew_status crew_names_add(struct crew_names *names, const char *p, size_t n, ui
         return CREW_EFORMAT;
     if (names->n == names->cap)
         TRY(grow(names));
-    char *copy = crew_strndup(p, n);
+    char *copy = keep(names, p, n);
     if (!copy)
         return CREW_ENOMEM;
     *number = names->n++;
@@ -76,8 +101,10 @@ uint32_t crew_names_find(const struct crew_names *names, const char *p, size_t n
 
 void crew_names_free(struct crew_names *names)
 {
-    for (uint32_t i = 0; i < names->n; i++)
-        crew_free(names->name[i]);
+    for (struct crew_names_block *b = names->block, *next; b; b = next) {
+        next = b->next;
+        crew_free(b);
+    }
     crew_free(names->name);
     crew_free(names->first);
     crew_free(names->slot);

@@ -11,11 +11,12 @@ enum { CREW_MAX_CLASSES = 65536 };
 
 /* Numbers 0..n-1 in the order of arrival. Zeroed: an empty list. */
 struct crew_names {
-    char **name;     /* [n], owned */
+    char **name;     /* [n], each in a block */
     uint64_t *first; /* [n] line or row where it was met first */
     uint32_t n;
     uint32_t cap;
-    uint32_t *slot; /* [2 * cap] open addressing: number + 1, or 0 */
+    uint32_t *slot;                 /* [2 * cap] open addressing: number + 1, or 0 */
+    struct crew_names_block *block; /* the texts, one after the other; owned */
 };
 
 /* Number of text [p, p + n), which has no 0 byte and joins the list when it is new.

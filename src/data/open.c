@@ -34,8 +34,8 @@ static const struct crew_option options[] = {
         "share of the training rows set aside for validation when there are no such rows"),
     ROW("test-fraction", 0, REAL, test_fraction, 0, 0.9, "0.2", "SHARE",
         "share of all rows set aside for testing when the data has no test rows of its own"),
-    ROW("max-bytes", 0, U64, max_bytes, 1, 0x1p62, "4294967296", "BYTES",
-        "most memory that one input may unpack to"),
+    ROW("max-input-bytes", 0, U64, max_bytes, 1, 0x1p62, "4294967296", "BYTES",
+        "most memory that one input may unpack to, never more than half of what is free"),
     {.type = CREW_OPTION_END}};
 
 const struct crew_option *crew_data_options(void)
@@ -43,12 +43,12 @@ const struct crew_option *crew_data_options(void)
     return options;
 }
 
-void crew_data_config_init(struct crew_data_config *cfg)
+void crew_data_config_init_sized(struct crew_data_config *cfg, size_t struct_size)
 {
-    *cfg = (struct crew_data_config){0};
-    crew_option_defaults(options, cfg);
-    cfg->struct_size = sizeof *cfg;
-    cfg->seed = 1;
+    struct crew_data_config all = {.struct_size = struct_size, .seed = 1};
+    crew_option_defaults(options, &all);
+    memset(cfg, 0, struct_size);
+    memcpy(cfg, &all, struct_size < sizeof all ? struct_size : sizeof all);
 }
 
 /* Number of `value` among n names, for a setting that takes one of them. */
@@ -82,11 +82,15 @@ static crew_status begin(struct opening *o, const struct crew_data_config *given
     const struct crew_data_config *cfg = &o->cfg;
     uint32_t m, s;
     *o = (struct opening){0};
-    if (given->struct_size < offsetof(struct crew_data_config, test) ||
-        given->struct_size > sizeof *given)
+    if (given->struct_size < offsetof(struct crew_data_config, test))
         return crew_fail(err, CREW_EINVAL,
                          "struct_size is %zu: call crew_data_config_init() first",
                          given->struct_size);
+    if (given->struct_size > sizeof *given)
+        return crew_fail(err, CREW_EINVAL,
+                         "struct_size is %zu, here it is %zu: the program is newer than this "
+                         "library, or did not call crew_data_config_init()",
+                         given->struct_size, sizeof *given);
     crew_data_config_init(&o->cfg);
     memcpy(&o->cfg, given, given->struct_size);
     if (!cfg->data)

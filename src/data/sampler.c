@@ -12,9 +12,9 @@ struct crew_sampler {
     uint32_t *queue; /* [parts] parts in the order in which they are handed out */
 };
 
-static void begin_epoch(crew_sampler *s)
+static void begin_epoch(crew_sampler *s, uint64_t epoch)
 {
-    s->epoch++;
+    s->epoch = epoch;
     s->head = 0;
     s->settled_rows = 0;
     crew_rng_shuffle(s->seed, CREW_STREAM_EPOCH, (uint32_t)s->epoch, s->order, s->rows);
@@ -34,7 +34,7 @@ crew_sampler *crew_sampler_create(uint32_t rows, uint32_t task_rows, uint64_t se
     s->order = crew_alloc(rows * sizeof *s->order);
     s->queue = crew_alloc(s->parts * sizeof *s->queue);
     if (s->order && s->queue) {
-        begin_epoch(s);
+        begin_epoch(s, 1);
         return s;
     }
     crew_sampler_destroy(s);
@@ -59,7 +59,7 @@ void crew_sampler_round(crew_sampler *s, uint32_t tasks, uint32_t spare,
                         struct crew_sampler_round *out)
 {
     if (s->head == s->parts)
-        begin_epoch(s);
+        begin_epoch(s, s->epoch + 1);
     uint32_t left = s->parts - s->head;
     struct crew_sampler_round *r = &s->round;
     r->epoch = s->epoch;
@@ -106,4 +106,58 @@ uint64_t crew_sampler_rounds_per_epoch(const crew_sampler *s, uint32_t tasks)
 uint64_t crew_sampler_epoch_rows(const crew_sampler *s)
 {
     return s->settled_rows;
+}
+
+/* State: epoch, parts settled, rows settled; then the parts in the order in which they are
+ * handed out, unless that is 0, 1, 2 ... */
+enum { CURSORS = 3 };
+
+size_t crew_sampler_state_max(const crew_sampler *s)
+{
+    return CURSORS + (size_t)s->parts;
+}
+
+size_t crew_sampler_save(const crew_sampler *s, double *out, size_t cap)
+{
+    const double cursor[CURSORS] = {(double)s->epoch, s->head, (double)s->settled_rows};
+    bool in_order = true;
+    for (uint32_t i = 0; i < s->parts && in_order; i++)
+        in_order = s->queue[i] == i;
+    size_t n = in_order ? CURSORS : crew_sampler_state_max(s);
+    for (size_t i = 0; i < n && i < cap; i++)
+        out[i] = i < CURSORS ? cursor[i] : s->queue[i - CURSORS];
+    return n;
+}
+
+/* Whole, and from lowest to highest. */
+static bool whole(double x, double lowest, double highest)
+{
+    return x >= lowest && x <= highest && x == (double)(uint64_t)x;
+}
+
+/* Each part once; order is scratch, and made anew afterwards. */
+static bool load_queue(crew_sampler *s, const double *in)
+{
+    for (uint32_t i = 0; i < s->parts; i++)
+        s->order[i] = 0;
+    for (uint32_t i = 0; i < s->parts; i++)
+        if (!whole(in[i], 0, s->parts - 1) || s->order[(uint32_t)in[i]]++)
+            return false;
+    return true;
+}
+
+crew_status crew_sampler_load(crew_sampler *s, const double *in, size_t n)
+{
+    uint64_t before = s->epoch;
+    bool ok = (n == CURSORS || n == crew_sampler_state_max(s)) && whole(in[0], 1, UINT32_MAX) &&
+              whole(in[1], 0, s->parts) && whole(in[2], 0, s->rows) &&
+              (n == CURSORS || load_queue(s, in + CURSORS));
+    begin_epoch(s, ok ? (uint64_t)in[0] : before);
+    if (!ok)
+        return CREW_EFORMAT;
+    s->head = (uint32_t)in[1];
+    s->settled_rows = (uint64_t)in[2];
+    for (uint32_t i = 0; n > CURSORS && i < s->parts; i++)
+        s->queue[i] = (uint32_t)in[CURSORS + i];
+    return CREW_OK;
 }

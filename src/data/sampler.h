@@ -36,4 +36,10 @@ bool crew_sampler_settle(crew_sampler *s, const bool *kept);
 uint64_t crew_sampler_rounds_per_epoch(const crew_sampler *s, uint32_t tasks);
 uint64_t crew_sampler_epoch_rows(const crew_sampler *s); /* of this epoch that are settled */
 
+/* Where it is, as numbers: how many there are; the first cap of them go to out. At most
+ * crew_sampler_state_max(). load(): CREW_EFORMAT: they are not of this sampler. */
+size_t crew_sampler_state_max(const crew_sampler *s);
+size_t crew_sampler_save(const crew_sampler *s, double *out, size_t cap);
+CREW_CHECKED crew_status crew_sampler_load(crew_sampler *s, const double *in, size_t n);
+
 #endif

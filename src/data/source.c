@@ -2,10 +2,12 @@
  * are then one after the other, as in gzip(1). */
 #include "data/source.h"
 #include "base/error.h"
+#include "base/input.h"
 #include "base/mem.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <zlib.h>
@@ -29,12 +31,9 @@ static crew_status buffer_grow(struct buffer *b)
     size_t cap = b->cap ? b->cap * 2 : b->hint > 1 << 16 ? b->hint + 2 : 1 << 16;
     if (cap - 1 > b->max)
         cap = b->max + 1;
-    char *data = crew_alloc(cap);
+    char *data = realloc(b->data, cap); /* large blocks move without a copy beside them */
     if (!data)
         return CREW_ENOMEM;
-    if (b->size)
-        memcpy(data, b->data, b->size);
-    crew_free(b->data);
     b->data = data;
     b->cap = cap;
     return CREW_OK;
@@ -45,7 +44,8 @@ static crew_status cannot_grow(crew_status status, const char *path, size_t max,
 {
     if (status == CREW_ENOMEM)
         return crew_fail(err, status, "not enough memory to read %s", path);
-    return crew_fail(err, status, "%s holds more than %zu bytes (max-bytes)", path, max - 1);
+    return crew_fail(err, status, "%s holds more than %zu bytes (max-input-bytes)", path,
+                     max - 1);
 }
 
 static crew_status read_stream(FILE *in, const char *path, struct buffer *b,
@@ -69,18 +69,12 @@ static crew_status read_file(const char *path, const char *shown, struct buffer 
 {
     if (strcmp(path, "-") == 0)
         return read_stream(stdin, shown, b, err);
-    FILE *in = fopen(path, "rb");
-    if (!in)
-        return crew_fail(err, CREW_EINPUT, "cannot open %s: %s", shown, strerror(errno));
+    FILE *in;
+    TRY(crew_input_open(path, &in, err));
     struct stat st;
-    crew_status status = CREW_OK;
-    bool known = fstat(fileno(in), &st) == 0;
-    b->hint = known && S_ISREG(st.st_mode) ? (size_t)st.st_size : 0;
-    if (known && S_ISDIR(st.st_mode))
-        status =
-            crew_fail(err, CREW_EINPUT, "%s is a directory where a file is expected", shown);
-    else
-        status = read_stream(in, shown, b, err);
+    b->hint = fstat(fileno(in), &st) == 0 && S_ISREG(st.st_mode) ? (size_t)st.st_size : 0;
+    crew_status status = b->hint >= b->max ? cannot_grow(CREW_EFORMAT, shown, b->max, err)
+                                           : read_stream(in, shown, b, err);
     fclose(in); /* was only read from: nothing can be lost */
     return status;
 }

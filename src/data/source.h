@@ -13,8 +13,8 @@ struct crew_source {
 };
 
 /* Read `path` ("-": standard input) and unpack it when it starts with the gzip magic, whatever
- * its name. Refuses to hold more than max_bytes. Peak memory: packed plus unpacked bytes, times
- * two while the buffer grows. */
+ * its name. Refuses to hold more than max_bytes. Peak memory: packed plus unpacked bytes, each
+ * up to twice where their number is not known before. */
 CREW_CHECKED crew_status crew_source_open(const char *path, uint64_t max_bytes,
                                           struct crew_source *out, struct crew_error *err);
 void crew_source_close(struct crew_source *s);

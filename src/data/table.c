@@ -21,7 +21,7 @@ crew_status crew_table_alloc(struct crew_table *t, const char *path, size_t rows
         bytes > max_bytes)
         return crew_fail(err, CREW_ENOMEM,
                          "%s has %zu rows of %zu features: %.0f MB, more than the %.0f MB that "
-                         "are free or allowed by max-bytes",
+                         "are free or allowed by max-input-bytes",
                          path, rows, features, 4e-6 * (double)rows * (double)features,
                          1e-6 * (double)max_bytes);
     t->x = features ? crew_alloc(bytes) : NULL;

@@ -2,10 +2,11 @@
  * changes; each worker has a cursor. */
 #include "exec/replay.h"
 #include "base/error.h"
+#include "base/input.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include <crew/machine.h>
 #include <crew/policy.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,13 +37,12 @@ struct field {
     size_t n;
 };
 
+enum { MOST_LINE = 1 << 20 }; /* bytes */
+
 /* Reading one file. */
 struct reader {
     const char *path;
-    FILE *file;
-    char *line;  /* getline()'s */
-    size_t room; /* of line */
-    uint64_t number;
+    struct crew_lines lines;
     int column[COLUMNS]; /* where each stands, from 0; -1: nowhere */
     int columns;
     struct field field[COLUMNS]; /* of the line at hand */
@@ -76,27 +76,24 @@ static bool next_field(const char **at, const char *end, struct field *out)
     return true;
 }
 
-/* Next line that is not blank, without its end. false: the file ends, or cannot be read. */
-static bool next_line(struct reader *r, const char **text, const char **end)
+/* Next line that is not blank, without its end; *text is NULL at the end of the file. */
+static crew_status next_line(struct reader *r, const char **text, const char **end)
 {
-    ssize_t n;
-    while ((n = getline(&r->line, &r->room, r->file)) >= 0) {
-        r->number++;
-        struct field f = trim(r->line, (size_t)n);
-        if (r->number == 1 && f.n >= 3 && memcmp(f.text, "\xef\xbb\xbf", 3) == 0)
+    for (*text = NULL;;) {
+        char *line;
+        size_t n;
+        TRY(crew_lines_next(&r->lines, &line, &n, r->err));
+        if (!line)
+            return CREW_OK;
+        struct field f = trim(line, n);
+        if (r->lines.number == 1 && f.n >= 3 && memcmp(f.text, "\xef\xbb\xbf", 3) == 0)
             f = trim(f.text + 3, f.n - 3); /* the mark that some editors put before UTF-8 */
-        if (f.n) {
-            *text = f.text;
-            *end = f.text + f.n;
-            return true;
-        }
+        if (!f.n)
+            continue;
+        *text = f.text;
+        *end = f.text + f.n;
+        return CREW_OK;
     }
-    return false;
-}
-
-static crew_status cannot_read(struct reader *r)
-{
-    return crew_fail(r->err, CREW_EINPUT, "cannot read %s: %s", r->path, strerror(errno));
 }
 
 /* ---- Header ---- */
@@ -107,12 +104,9 @@ static crew_status read_header(struct reader *r)
     struct field f;
     for (int k = 0; k < COLUMNS; k++)
         r->column[k] = -1;
-    errno = 0;
-    if (!next_line(r, &text, &end)) {
-        if (!feof(r->file)) /* or no memory for a line */
-            return cannot_read(r);
+    TRY(next_line(r, &text, &end));
+    if (!text)
         return crew_fail(r->err, CREW_EFORMAT, "%s is empty", r->path);
-    }
     while (next_field(&text, end, &f)) {
         for (int k = 0; k < COLUMNS; k++) {
             if (f.n != strlen(column_name[k]) || memcmp(f.text, column_name[k], f.n) != 0)
@@ -120,7 +114,7 @@ static crew_status read_header(struct reader *r)
             if (r->column[k] >= 0)
                 return crew_fail(r->err, CREW_EFORMAT,
                                  "%s, line %llu: the column %s is there twice", r->path,
-                                 (unsigned long long)r->number, column_name[k]);
+                                 (unsigned long long)r->lines.number, column_name[k]);
             r->column[k] = r->columns;
         }
         r->columns++;
@@ -128,7 +122,7 @@ static crew_status read_header(struct reader *r)
     for (int k = 0; k < NEEDED; k++)
         if (r->column[k] < 0)
             return crew_fail(r->err, CREW_EFORMAT, "%s, line %llu: the header has no column %s",
-                             r->path, (unsigned long long)r->number, column_name[k]);
+                             r->path, (unsigned long long)r->lines.number, column_name[k]);
     return CREW_OK;
 }
 
@@ -143,7 +137,7 @@ static crew_status bad_field(struct reader *r, enum column k, const char *must)
         shown[i] = f.text[i] < ' ' || f.text[i] > '~' ? '?' : f.text[i];
     shown[n] = '\0';
     return crew_fail(r->err, CREW_EFORMAT, "%s, line %llu: %s is '%s', must be %s", r->path,
-                     (unsigned long long)r->number, column_name[k], shown, must);
+                     (unsigned long long)r->lines.number, column_name[k], shown, must);
 }
 
 static crew_status whole(struct reader *r, enum column k, uint64_t below, uint64_t *out)
@@ -177,20 +171,26 @@ static crew_status split_row(struct reader *r, const char *text, const char *end
     }
     if (columns != r->columns)
         return crew_fail(r->err, CREW_EFORMAT, "%s, line %llu: %d columns, the header has %d",
-                         r->path, (unsigned long long)r->number, columns, r->columns);
+                         r->path, (unsigned long long)r->lines.number, columns, r->columns);
     return CREW_OK;
+}
+
+/* A pipe may have no end: no more than fits beside what is there, and beside itself when it is
+ * sorted. */
+static bool room_fits(size_t room)
+{
+    return room <= 1 << 16 ||
+           (room <= UINT32_MAX && room * sizeof(struct row) <= crew_machine_free_bytes() / 2);
 }
 
 static crew_status keep_row(struct reader *r, const struct row *row)
 {
     struct crew_replay *out = r->out;
     if (out->n_rows == out->room) {
-        size_t room = out->room ? 2 * out->room : 1024;
-        struct row *more = crew_alloc(room * sizeof *more);
-        if (!more || room > UINT32_MAX) {
-            crew_free(more);
+        size_t room = out->room ? 2 * out->room : 64;
+        struct row *more = room_fits(room) ? crew_alloc(room * sizeof *more) : NULL;
+        if (!more)
             return crew_fail(r->err, CREW_ENOMEM, "no memory for the times of %s", r->path);
-        }
         if (out->n_rows)
             memcpy(more, out->row, out->n_rows * sizeof *more);
         crew_free(out->row);
@@ -248,12 +248,26 @@ static double mean_of(const struct row *row, size_t n, bool warm)
     return work > 0 ? seconds / work : mean_of(row, n, true);
 }
 
+/* Has every worker a row? They are sorted. */
+static crew_status check_workers(struct reader *r)
+{
+    uint32_t next = 0; /* worker that has none yet */
+    for (size_t j = 0; j < r->out->n_rows && r->out->row[j].key >> 32 <= next; j++)
+        next += r->out->row[j].key >> 32 == next;
+    if (next == r->workers)
+        return CREW_OK;
+    return crew_fail(r->err, CREW_EFORMAT,
+                     "%s has workers 0..%u, but no kept task of worker %u", r->path,
+                     r->workers - 1, next);
+}
+
 static crew_status make_sequences(struct reader *r)
 {
     struct crew_replay *out = r->out;
     if (!out->n_rows)
         return crew_fail(r->err, CREW_EFORMAT, "%s has no kept task", r->path);
     qsort(out->row, out->n_rows, sizeof *out->row, by_worker_and_round);
+    TRY(check_workers(r)); /* before memory is taken for what a number claims */
     out->workers = r->workers;
     out->first = crew_zalloc(((size_t)r->workers + 1) * sizeof *out->first);
     out->next = crew_alloc(r->workers * sizeof *out->next);
@@ -265,10 +279,6 @@ static crew_status make_sequences(struct reader *r)
         out->first[(out->row[j].key >> 32) + 1]++;
     for (uint32_t i = 0; i < r->workers; i++) {
         size_t n = out->first[i + 1];
-        if (!n)
-            return crew_fail(r->err, CREW_EFORMAT,
-                             "%s has workers 0..%u, but no kept task of worker %u", r->path,
-                             r->workers - 1, i);
         out->first[i + 1] += out->first[i];
         out->mean[i] = mean_of(&out->row[out->first[i]], n, false);
     }
@@ -282,28 +292,29 @@ static crew_status read_all(struct reader *r)
 {
     const char *text, *end;
     TRY(read_header(r));
-    errno = 0;
-    while (next_line(r, &text, &end))
+    for (;;) {
+        TRY(next_line(r, &text, &end));
+        if (!text)
+            return make_sequences(r);
         TRY(read_row(r, text, end));
-    if (!feof(r->file)) /* or no memory for a line */
-        return cannot_read(r);
-    return make_sequences(r);
+    }
 }
 
 crew_status crew_replay_read(const char *path, struct crew_replay **out, struct crew_error *err)
 {
     *out = NULL;
-    struct reader r = {.path = path, .err = err, .out = crew_zalloc(sizeof *r.out)};
+    struct reader r = {.path = path,
+                       .lines = {.path = path, .most = MOST_LINE},
+                       .err = err,
+                       .out = crew_zalloc(sizeof *r.out)};
     if (!r.out)
         return crew_fail(err, CREW_ENOMEM, "no memory to read %s", path);
-    crew_status status;
-    if ((r.file = fopen(path, "rb"))) {
+    crew_status status = crew_input_open(path, &r.lines.file, err);
+    if (status == CREW_OK) {
         status = read_all(&r);
-        fclose(r.file);
-    } else {
-        status = crew_fail(err, CREW_EINPUT, "cannot open %s: %s", path, strerror(errno));
+        fclose(r.lines.file);
     }
-    free(r.line);
+    crew_lines_free(&r.lines);
     if (status == CREW_OK)
         *out = r.out;
     else
@@ -358,4 +369,17 @@ void crew_replay_undo(struct crew_replay *r, uint32_t worker)
 void crew_replay_rewind(struct crew_replay *r)
 {
     memcpy(r->next, r->first, r->workers * sizeof *r->next);
+}
+
+size_t crew_replay_position(const struct crew_replay *r, uint32_t worker)
+{
+    return r->next[worker] - r->first[worker];
+}
+
+bool crew_replay_seek(struct crew_replay *r, uint32_t worker, size_t position)
+{
+    if (position > r->first[worker + 1] - r->first[worker])
+        return false;
+    r->next[worker] = r->first[worker] + position;
+    return true;
 }

@@ -5,6 +5,7 @@
 
 #include <crew/status.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct crew_replay;
@@ -31,5 +32,8 @@ double crew_replay_next(struct crew_replay *r, uint32_t worker, double work, boo
 /* Of a worker that was given a time: its latest one is its next again. */
 void crew_replay_undo(struct crew_replay *r, uint32_t worker);
 void crew_replay_rewind(struct crew_replay *r);
+/* Which of its times a worker is given next; seek(): false: it has not so many. */
+size_t crew_replay_position(const struct crew_replay *r, uint32_t worker);
+bool crew_replay_seek(struct crew_replay *r, uint32_t worker, size_t position);
 
 #endif

@@ -125,6 +125,7 @@ void crew_speeds_destroy(crew_speeds *s)
     crew_free(s->block);
     crew_free(s->law);
     crew_free(s->until);
+    crew_twist_destroy(s->twist);
     crew_free(s);
 }
 
@@ -158,13 +159,19 @@ static inline const struct crew_law *law_of(const struct crew_speeds *s,
     return &s->law[k];
 }
 
-double crew_speeds_mean(const crew_speeds *s, uint32_t i, uint64_t round, double at_s)
+static double mean_by_law(const crew_speeds *s, uint32_t i, uint64_t round, double at_s)
 {
     if (!s->group)
         return crew_law_mean(&s->law[i]);
     const struct crew_speed_group *g = group_of(s, i);
     return g->replay ? crew_replay_mean(g->replay, i - g->begin)
                      : crew_law_mean(law_of(s, g, round, at_s));
+}
+
+double crew_speeds_mean(const crew_speeds *s, uint32_t i, uint64_t round, double at_s)
+{
+    double mean_s = mean_by_law(s, i, round, at_s);
+    return s->twist ? crew_twist_mean(s->twist, i, mean_s) : mean_s;
 }
 
 double crew_speeds_draw(crew_speeds *s, uint32_t i, const struct crew_draw *d, uint32_t *flags)
@@ -179,7 +186,8 @@ double crew_speeds_draw(crew_speeds *s, uint32_t i, const struct crew_draw *d, u
     } else {
         law = &s->law[i];
     }
-    return d->work * crew_law_draw(law, d->seed, i, d->round << 32 | d->nth);
+    double seconds = d->work * crew_law_draw(law, d->seed, i, d->round << 32 | d->nth);
+    return s->twist ? crew_twist_draw(s->twist, i, d, seconds) : seconds;
 }
 
 void crew_speeds_undo(crew_speeds *s, uint32_t i)
@@ -194,4 +202,29 @@ void crew_speeds_rewind(crew_speeds *s)
     for (uint32_t g = 0; g < s->n_groups; g++)
         if (s->group[g].replay)
             crew_replay_rewind(s->group[g].replay);
+    if (s->twist)
+        crew_twist_rewind(s->twist, s->n);
+}
+
+bool crew_speeds_replays(const crew_speeds *s)
+{
+    for (uint32_t g = 0; g < s->n_groups; g++)
+        if (s->group[g].replay)
+            return true;
+    return false;
+}
+
+double crew_speeds_position(const crew_speeds *s, uint32_t i)
+{
+    const struct crew_speed_group *g = s->group ? group_of(s, i) : NULL;
+    return g && g->replay ? (double)crew_replay_position(g->replay, i - g->begin) : 0;
+}
+
+bool crew_speeds_seek(crew_speeds *s, uint32_t i, double position)
+{
+    const struct crew_speed_group *g = s->group ? group_of(s, i) : NULL;
+    if (!(position >= 0 && position < 0x1p53))
+        return false;
+    return g && g->replay ? crew_replay_seek(g->replay, i - g->begin, (size_t)position)
+                          : position == 0;
 }

@@ -40,11 +40,31 @@ CREW_CHECKED crew_status crew_speeds_create(const struct crew_law *law, uint32_t
                                             crew_speeds **out, struct crew_error *err);
 void crew_speeds_destroy(crew_speeds *s); /* NULL is fine */
 
+/* What a scenario adds to the laws: speeds that change with the rounds, at random, too, and
+ * tasks that are rarely far longer. */
+struct crew_twist {
+    /* From round `last` to `round`, which is after it. factor [n] in and out: times of a worker
+     * are multiplied by it, 0: it is absent; all 1 where last is 0, and in round 1 nobody is
+     * absent. A function of its arguments. NULL: nothing changes. */
+    void (*turn)(double *factor, uint32_t n, uint64_t seed, uint64_t last, uint64_t round);
+    /* A task of one of the first rare_workers takes, with that chance, `times` as long, and
+     * more_s on top. */
+    uint32_t rare_workers;
+    double chance, times, more_s;
+};
+/* Before its use; copied. CREW_ENOMEM: s is to be destroyed. */
+CREW_CHECKED crew_status crew_speeds_twist(crew_speeds *s, const struct crew_twist *twist);
+/* Means and draws are those of that round from here on, where a twist changes them; cheap in
+ * ascending order. */
+void crew_speeds_enter(crew_speeds *s, uint64_t seed, uint64_t round);
+/* [n] who is here in that round, until another is entered; NULL: all are. */
+const bool *crew_speeds_available(const crew_speeds *s);
+
 uint32_t crew_speeds_n(const crew_speeds *s);
 /* Does anything depend on the round or on the time? */
 bool crew_speeds_vary(const crew_speeds *s);
 /* True mean seconds of a full task of worker i begun in that round (from 1), that many seconds
- * after the start. Of a replay: the mean of its recorded full tasks. */
+ * after the start; 0: it is absent. Of a replay: the mean of its recorded full tasks. */
 double crew_speeds_mean(const crew_speeds *s, uint32_t i, uint64_t round, double at_s);
 
 /* One task. */
@@ -66,5 +86,9 @@ double crew_speeds_draw(crew_speeds *s, uint32_t i, const struct crew_draw *draw
 void crew_speeds_undo(crew_speeds *s, uint32_t i);
 /* Replays start again from their first times. */
 void crew_speeds_rewind(crew_speeds *s);
+/* Where worker i's replay stands, 0 for a law; seek(): false: it has not so many times. */
+double crew_speeds_position(const crew_speeds *s, uint32_t i);
+bool crew_speeds_seek(crew_speeds *s, uint32_t i, double position);
+bool crew_speeds_replays(const crew_speeds *s); /* does any worker? */
 
 #endif

@@ -22,6 +22,8 @@ crew_status crew_speeds_fail(const char *text, const char *at, struct crew_error
     va_start(args, fmt);
     vsnprintf(sentence, sizeof sentence, fmt, args);
     va_end(args);
+    if (!err)
+        return CREW_EINVAL;
     if (length > WINDOW && place > WINDOW / 2) {
         from = place - WINDOW / 2;
         from = from < length - WINDOW ? from : length - WINDOW;
@@ -31,6 +33,9 @@ crew_status crew_speeds_fail(const char *text, const char *at, struct crew_error
         part[i] = shown(text[from + i]);
     part[n] = '\0';
     const char *before = from ? "..." : "", *after = from + n < length ? "..." : "";
-    return crew_fail(err, CREW_EINVAL, "%s\n  %s%s%s\n  %*s^", sentence, before, part, after,
-                     (int)(strlen(before) + place - from), "");
+    crew_fail(err, CREW_EINVAL, "%s", sentence);
+    size_t told = strlen(err->text);
+    snprintf(err->text + told, sizeof err->text - told, "\n  %s%s%s\n  %*s^", before, part,
+             after, (int)(strlen(before) + place - from), "");
+    return CREW_EINVAL;
 }

@@ -2,6 +2,7 @@
 #ifndef CREW_TRAIN_NETWORK_H
 #define CREW_TRAIN_NETWORK_H
 
+#include "train/safetensors.h"
 #include <crew/crew.h>
 
 struct crew_network {
@@ -28,6 +29,19 @@ CREW_CHECKED crew_status crew_network_create(const char *spec,
                                              crew_network **out, struct crew_error *err);
 CREW_CHECKED crew_status crew_network_save(const crew_network *net, const char *path,
                                            bool replace, struct crew_error *err);
+/* The same with other parameters [n_params] than its own, and sealed with what else there is: a
+ * checkpoint is a model with more in it. */
+enum { CREW_ST_EXTRA = 16 }; /* of each, at most */
+struct crew_st_extra {
+    const struct crew_st_meta *meta;
+    size_t n_meta;
+    const struct crew_st_tensor *tensor;
+    size_t n_tensors;
+};
+CREW_CHECKED crew_status crew_network_save_with(const crew_network *net, const float *params,
+                                                const char *path, bool replace,
+                                                const struct crew_st_extra *extra,
+                                                struct crew_error *err);
 
 /* Scratch for crew_network_block(), in bytes, and the block itself: rows [first, first + n) of
  * data, n <= CREW_EVAL_ROWS; adds their summed loss and number of hits to out, and to confusion

@@ -2,11 +2,11 @@
  * "input.offset" and "input.factor"; __metadata__ holds format, model, shape, classes, scale
  * and class_names. */
 #include "base/error.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "train/network.h"
 #include "train/safetensors.h"
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,26 +31,28 @@ static size_t count_of(const struct crew_tensor *t)
     return n;
 }
 
+/* NULL: no memory. */
 static char *names_as_json(const crew_network *net)
 {
+    uint32_t n = net->class_names ? net->shape.classes : 0;
     json_t *list = json_array();
-    for (uint32_t i = 0; net->class_names && i < net->shape.classes; i++)
+    for (uint32_t i = 0; i < n; i++)
         json_array_append_new(list, json_string(net->class_names[i]));
-    char *text = json_dumps(list, JSON_COMPACT);
+    list = crew_json_whole(list, n);
+    char *text = crew_json_dump(list, JSON_COMPACT);
     json_decref(list);
     return text;
 }
 
-crew_status crew_network_save(const crew_network *net, const char *path, bool replace,
-                              struct crew_error *err)
+/* The model's tensors and its scaling's into tensor [MAX_TENSORS]; how many. */
+static uint32_t list_tensors(const crew_network *net, const float *params,
+                             struct crew_tensor *part, struct crew_st_tensor *tensor)
 {
-    struct crew_tensor part[MAX_TENSORS];
-    struct crew_st_tensor tensor[MAX_TENSORS];
     uint32_t n = 0;
     for (; n < MAX_TENSORS - 2 && net->ops->tensor(net->model, n, &part[n]); n++) {
         tensor[n] = (struct crew_st_tensor){.name = part[n].name,
                                             .n_dims = part[n].n_dims,
-                                            .data = net->params + part[n].offset,
+                                            .data = params + part[n].offset,
                                             .count = count_of(&part[n])};
         memcpy(tensor[n].dims, part[n].dims, sizeof tensor[n].dims);
     }
@@ -58,20 +60,43 @@ crew_status crew_network_save(const crew_network *net, const char *path, bool re
         scaler_tensor(&tensor[n++], "input.offset", &net->scaler, net->scaler.offset);
         scaler_tensor(&tensor[n++], "input.factor", &net->scaler, net->scaler.factor);
     }
+    return n;
+}
+
+crew_status crew_network_save_with(const crew_network *net, const float *params,
+                                   const char *path, bool replace,
+                                   const struct crew_st_extra *extra, struct crew_error *err)
+{
+    struct crew_tensor part[MAX_TENSORS];
+    struct crew_st_tensor tensor[MAX_TENSORS + CREW_ST_EXTRA];
+    struct crew_st_meta meta[6 + CREW_ST_EXTRA];
+    uint32_t n = list_tensors(net, params, part, tensor);
     char shape[64], classes[16], *names = names_as_json(net);
     if (!names)
         return crew_fail(err, CREW_ENOMEM, "no memory to write %s", path);
     snprintf(shape, sizeof shape, "%u,%u,%u", net->shape.height, net->shape.width,
              net->shape.depth);
     snprintf(classes, sizeof classes, "%u", net->shape.classes);
-    const struct crew_st_meta meta[] = {
+    const struct crew_st_meta own[] = {
         {"format", FORMAT},     {"model", net->spec},
         {"shape", shape},       {"classes", classes},
         {"class_names", names}, {"scale", scales[net->scaler.features ? net->scaler.kind : 0]}};
+    size_t n_meta = sizeof own / sizeof *own;
+    memcpy(meta, own, sizeof own);
+    for (size_t i = 0; extra && i < extra->n_meta; i++)
+        meta[n_meta++] = extra->meta[i];
+    for (size_t i = 0; extra && i < extra->n_tensors; i++)
+        tensor[n++] = extra->tensor[i];
     crew_status status =
-        crew_st_write(path, replace, meta, sizeof meta / sizeof *meta, tensor, n, err);
+        crew_st_write(path, replace, extra != NULL, meta, n_meta, tensor, n, err);
     free(names);
     return status;
+}
+
+crew_status crew_network_save(const crew_network *net, const char *path, bool replace,
+                              struct crew_error *err)
+{
+    return crew_network_save_with(net, net->params, path, replace, NULL, err);
 }
 
 static bool read_u32(const char **s, uint32_t *out)
@@ -134,8 +159,8 @@ static crew_status read_scaler(const crew_st_file *f, const char *path, uint32_t
                                struct crew_scaler *out, struct crew_error *err)
 {
     const char *kind = crew_st_meta(f, "scale");
-    const struct crew_st_tensor *offset = crew_st_find(f, "input.offset"),
-                                *factor = crew_st_find(f, "input.factor");
+    const struct crew_st_tensor *offset = crew_st_find(f, "input.offset", CREW_ST_F32),
+                                *factor = crew_st_find(f, "input.factor", CREW_ST_F32);
     memset(out, 0, sizeof *out);
     for (size_t k = 0; k < sizeof scales / sizeof *scales; k++)
         if (kind && !strcmp(kind, scales[k])) {
@@ -159,7 +184,7 @@ static crew_status read_params(const crew_st_file *f, const char *path, crew_net
     struct crew_tensor part;
     /* All of them are in the file before memory is taken for what its __metadata__ claims. */
     for (uint32_t i = 0; net->ops->tensor(net->model, i, &part); i++) {
-        const struct crew_st_tensor *t = crew_st_find(f, part.name);
+        const struct crew_st_tensor *t = crew_st_find(f, part.name, CREW_ST_F32);
         if (!t || t->n_dims != part.n_dims ||
             memcmp(t->dims, part.dims, part.n_dims * sizeof *t->dims))
             return crew_fail(err, CREW_EFORMAT,
@@ -171,7 +196,7 @@ static crew_status read_params(const crew_st_file *f, const char *path, crew_net
                          net->n_params);
     net->owns_params = true;
     for (uint32_t i = 0; net->ops->tensor(net->model, i, &part); i++) {
-        const struct crew_st_tensor *t = crew_st_find(f, part.name);
+        const struct crew_st_tensor *t = crew_st_find(f, part.name, CREW_ST_F32);
         memcpy(net->params + part.offset, t->data, t->count * sizeof(float));
     }
     return CREW_OK;
@@ -204,8 +229,13 @@ crew_status crew_network_load(const char *path, crew_network **out, struct crew_
     *out = NULL;
     TRY(crew_st_read(path, &f, err));
     const char *text = crew_st_meta(f, "class_names");
-    json_t *names = json_loads(text ? text : "[]", 0, NULL);
-    crew_status status = build(f, names, path, out, err);
+    json_t *names;
+    json_error_t why;
+    text = text ? text : "[]";
+    crew_status status = crew_json_parse(text, strlen(text), 0, &names, &why);
+    status = status == CREW_ENOMEM
+                 ? crew_fail(err, status, "%s: no memory for its class names", path)
+                 : build(f, names, path, out, err);
     json_decref(names);
     crew_st_close(f);
     if (status != CREW_OK) {

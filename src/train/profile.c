@@ -5,10 +5,11 @@
  * refused. What is not known is null. */
 #include "train/profile.h"
 #include "base/error.h"
+#include "base/input.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "train/output.h"
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +17,6 @@
 
 enum { VERSION = 1, MAX_SLOTS = 10000000, MAX_ROWS = 1 << 20 };
 static const json_int_t MAX_COUNT = INT64_C(1) << 53; /* counts become doubles */
-
-/* Bytes in memory for one byte of such a file, at most. */
-static const double SWELL = 16;
 
 /* ---- The machine as a text ---- */
 
@@ -163,19 +161,22 @@ static crew_status read_root(json_t *root, const char *path, struct crew_profile
     return read_slots(slots, path, p, err);
 }
 
-/* The text of a file or a pipe, whose size nobody knows, and how much of it there is room for.
- */
+/* The text of a file or a pipe, whose size nobody knows, and how much memory is left for it. */
 struct source {
     FILE *file;
-    double left; /* bytes */
-    bool too_long;
+    double left; /* bytes; 64 MiB, then half of what is free */
+    bool asked, too_long;
 };
 
 static size_t read_some(void *out, size_t room, void *user)
 {
     struct source *s = user;
     size_t n = fread(out, 1, room, s->file);
-    s->left -= (double)n;
+    s->left -= crew_json_bytes(out, n);
+    if (s->left < 0 && !s->asked) {
+        s->asked = true;
+        s->left += (double)crew_machine_free_bytes() / 2;
+    }
     s->too_long = s->left < 0;
     return s->too_long || (!n && ferror(s->file)) ? (size_t)-1 : n;
 }
@@ -184,10 +185,9 @@ crew_status crew_profile_read(const char *path, struct crew_profile *out,
                               struct crew_error *err)
 {
     json_error_t why;
-    struct source from = {.left = (double)crew_machine_free_bytes() / SWELL};
+    struct source from = {.left = 1 << 26};
     memset(out, 0, sizeof *out);
-    if (!(from.file = fopen(path, "rb")))
-        return crew_fail(err, CREW_EINPUT, "%s: %s", path[0] ? path : "''", strerror(errno));
+    TRY(crew_input_open(path, &from.file, err));
     errno = 0;
     json_t *root = json_load_callback(read_some, &from, JSON_REJECT_DUPLICATES, &why);
     int broken = ferror(from.file) ? errno : 0;
@@ -240,7 +240,7 @@ crew_status crew_profile_write(const struct crew_profile *p, const char *path, b
     json_t *root = json_pack("{s:i, s:o, s:s?, s:o}", "crew_profile", VERSION, "task", task,
                              "machine", p->machine, "slots", slots_as_json(p));
     char *text =
-        json_dumps(root, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(17));
+        crew_json_dump(root, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(17));
     bool whole = text && json_array_size(json_object_get(root, "slots")) == p->n;
     json_decref(root);
     crew_status status = no_memory(NULL, path);

@@ -1,67 +1,137 @@
 #include "train/safetensors.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/input.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "train/output.h"
-#include <errno.h>
+#include <crew/machine.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "tensors are stored as they lie in memory");
 
-enum { MAX_HEADER = 1 << 20, ALIGN = 8 };
+enum { MAX_HEADER = 1 << 20, MAX_VALUES = 64 << 20, MAX_UNASKED = 256 << 20, ALIGN = 8 };
 
+static const char SEAL[] = "checksum";
+
+static const struct dtype {
+    const char *name;
+    size_t bytes;
+} types[] = {
+    [CREW_ST_F32] = {"F32", 4}, [CREW_ST_F64] = {"F64", 8}, [CREW_ST_I64] = {"I64", 8}};
+enum { TYPES = sizeof types / sizeof *types };
+
+static size_t bytes_of(const struct crew_st_tensor *t)
+{
+    return t->count * types[t->type].bytes;
+}
+
+static json_t *describe_tensor(const struct crew_st_tensor *t, uint64_t at)
+{
+    json_t *shape = json_array();
+    for (uint32_t d = 0; d < t->n_dims; d++)
+        json_array_append_new(shape, json_integer((json_int_t)t->dims[d]));
+    if (!(shape = crew_json_whole(shape, t->n_dims)))
+        return NULL;
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[t->type].name, "shape", shape,
+                     "data_offsets", (json_int_t)at, (json_int_t)(at + bytes_of(t)));
+}
+
+/* NULL: no memory. */
 static json_t *describe(const struct crew_st_meta *meta, size_t n_meta,
                         const struct crew_st_tensor *tensor, size_t n_tensors)
 {
     json_t *root = json_object(), *about = json_object();
     uint64_t at = 0;
+    bool whole = true;
     for (size_t i = 0; i < n_meta; i++)
-        json_object_set_new(about, meta[i].key, json_string(meta[i].value));
-    json_object_set_new(root, "__metadata__", about);
+        whole &= json_object_set_new(about, meta[i].key,
+                                     crew_json_text(meta[i].value, "(not UTF-8)")) == 0;
+    whole &= json_object_set_new(root, "__metadata__", about) == 0;
     for (size_t i = 0; i < n_tensors; i++) {
-        uint64_t end = at + tensor[i].count * sizeof(float);
-        json_t *shape = json_array();
-        for (uint32_t d = 0; d < tensor[i].n_dims; d++)
-            json_array_append_new(shape, json_integer((json_int_t)tensor[i].dims[d]));
-        json_object_set_new(root, tensor[i].name,
-                            json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape,
-                                      "data_offsets", (json_int_t)at, (json_int_t)end));
-        at = end;
+        whole &=
+            json_object_set_new(root, tensor[i].name, describe_tensor(&tensor[i], at)) == 0;
+        at += bytes_of(&tensor[i]);
+    }
+    if (!whole) {
+        json_decref(root);
+        root = NULL;
     }
     return root;
 }
 
-crew_status crew_st_write(const char *path, bool replace, const struct crew_st_meta *meta,
-                          size_t n_meta, const struct crew_st_tensor *tensor, size_t n_tensors,
-                          struct crew_error *err)
+/* The header, padded by blanks; free() it. */
+static char *make_header(const struct crew_st_meta *meta, size_t n_meta,
+                         const struct crew_st_tensor *tensor, size_t n_tensors, size_t *bytes)
 {
     json_t *root = describe(meta, n_meta, tensor, n_tensors);
-    char *header = json_dumps(root, JSON_COMPACT);
-    struct crew_piece *piece = crew_zalloc((n_tensors + 3) * sizeof *piece);
-    crew_status status = CREW_ENOMEM;
-    uint8_t length[8];
-    static const char blank[ALIGN + 1] = "        ";
+    char *text = crew_json_dump(root, JSON_COMPACT);
     json_decref(root);
-    if (header && piece) {
-        size_t bytes = strlen(header), padded = crew_round_up(bytes, ALIGN);
-        crew_put_le64(length, padded);
-        piece[0] = (struct crew_piece){length, sizeof length};
-        piece[1] = (struct crew_piece){header, bytes};
-        piece[2] = (struct crew_piece){blank, padded - bytes};
-        for (size_t i = 0; i < n_tensors; i++)
-            piece[3 + i] = (struct crew_piece){tensor[i].data, tensor[i].count * sizeof(float)};
-        status = crew_output_write(path, replace, piece, n_tensors + 3, err);
+    size_t n = text ? strlen(text) : 0;
+    char *padded = text ? realloc(text, n + ALIGN) : NULL;
+    *bytes = crew_round_up(n, ALIGN);
+    if (padded)
+        memset(padded + n, ' ', *bytes - n);
+    else
+        free(text);
+    return padded;
+}
+
+static crew_status write_pieces(const char *path, bool replace, bool seal,
+                                const struct crew_st_meta *meta, size_t n_meta,
+                                struct crew_st_tensor *tensor, size_t n_tensors,
+                                struct crew_piece *piece, struct crew_error *err)
+{
+    uint8_t length[8];
+    uint64_t sum = CREW_HASH_INIT;
+    size_t bytes, n = n_tensors + seal;
+    if (seal)
+        tensor[n_tensors] = (struct crew_st_tensor){.name = SEAL,
+                                                    .type = CREW_ST_I64,
+                                                    .n_dims = 1,
+                                                    .dims = {1},
+                                                    .data = &sum,
+                                                    .count = 1};
+    char *header = make_header(meta, n_meta, tensor, n, &bytes);
+    if (!header)
+        return crew_fail(err, CREW_ENOMEM, "no memory to write %s", path);
+    if (bytes > MAX_HEADER) { /* nobody could read it */
+        free(header);
+        return crew_fail(err, CREW_EOUTPUT, "%s: its description would take more than 1 MiB",
+                         path);
+    }
+    crew_put_le64(length, bytes);
+    piece[0] = (struct crew_piece){length, sizeof length};
+    piece[1] = (struct crew_piece){header, bytes};
+    for (size_t i = 0; i < n; i++)
+        piece[2 + i] = (struct crew_piece){tensor[i].data, bytes_of(&tensor[i])};
+    for (size_t i = 0; i < n_tensors + 2 && seal; i++)
+        sum = crew_hash(sum, piece[i].data, piece[i].bytes);
+    crew_status status = crew_output_write(path, replace, piece, n + 2, err);
+    free(header);
+    return status;
+}
+
+crew_status crew_st_write(const char *path, bool replace, bool seal,
+                          const struct crew_st_meta *meta, size_t n_meta,
+                          const struct crew_st_tensor *tensor, size_t n_tensors,
+                          struct crew_error *err)
+{
+    struct crew_piece *piece = crew_zalloc((n_tensors + 3) * sizeof *piece);
+    struct crew_st_tensor *all = crew_alloc((n_tensors + 1) * sizeof *all);
+    crew_status status = CREW_ENOMEM;
+    if (piece && all) {
+        memcpy(all, tensor, n_tensors * sizeof *all);
+        status = write_pieces(path, replace, seal, meta, n_meta, all, n_tensors, piece, err);
     } else {
         crew_fail(err, CREW_ENOMEM, "no memory to write %s", path);
     }
-    free(header);
     crew_free(piece);
+    crew_free(all);
     return status;
 }
 
@@ -72,28 +142,26 @@ struct crew_st_file {
     json_t *header;
     struct crew_st_tensor *tensor;
     size_t n;
+    bool sealed;
 };
 
 static crew_status bad(const crew_st_file *f, struct crew_error *err, const char *what)
 {
-    return crew_fail(err, CREW_EFORMAT, "%s: not a safetensors file of floats: %s", f->path,
+    return crew_fail(err, CREW_EFORMAT, "%s: not a safetensors file of crew: %s", f->path,
                      what);
 }
 
 static crew_status load_bytes(crew_st_file *f, struct crew_error *err)
 {
-    FILE *in = fopen(f->path, "rb");
-    if (!in)
-        return crew_fail(err, CREW_EINPUT, "%s: %s", f->path, strerror(errno));
-    struct stat st = {.st_size = 0};
+    FILE *in;
+    uint64_t bytes;
     crew_status status = CREW_OK;
-    if (fstat(fileno(in), &st) == 0)
-        f->size = (size_t)st.st_size;
-    if (!S_ISREG(st.st_mode))
-        status = crew_fail(err, CREW_EINPUT, "%s: not a regular file", f->path);
-    else if (f->size < 10)
+    TRY(crew_input_open_sized(f->path, &in, &bytes, err));
+    f->size = (size_t)bytes;
+    if (f->size < 10)
         status = bad(f, err, "it is shorter than 10 bytes");
-    else if (!(f->bytes = crew_alloc(f->size)))
+    else if ((f->size > MAX_UNASKED && f->size > crew_machine_free_bytes()) ||
+             !(f->bytes = crew_alloc(f->size)))
         status =
             crew_fail(err, CREW_ENOMEM, "%s: no memory for its %zu bytes", f->path, f->size);
     else if (fread(f->bytes, 1, f->size, in) != f->size)
@@ -113,9 +181,12 @@ static crew_status load_tensor(crew_st_file *f, const char *name, const json_t *
     struct crew_st_tensor *t = &f->tensor[f->n];
     json_int_t from = json_integer_value(json_array_get(offsets, 0)),
                to = json_integer_value(json_array_get(offsets, 1));
-    size_t room = f->size - f->data;
-    if (!dtype || strcmp(dtype, "F32"))
-        return bad(f, err, "a tensor is not of dtype F32");
+    size_t room = f->size - f->data, type = 0;
+    while (type < TYPES && (!dtype || strcmp(dtype, types[type].name)))
+        type++;
+    if (type == TYPES)
+        return bad(f, err, "a tensor is not of dtype F32, F64 or I64");
+    t->type = (enum crew_st_type)type;
     if (!json_is_array(shape) || json_array_size(shape) > 4 || json_array_size(offsets) != 2 ||
         !json_is_integer(json_array_get(offsets, 0)) ||
         !json_is_integer(json_array_get(offsets, 1)))
@@ -132,10 +203,10 @@ static crew_status load_tensor(crew_st_file *f, const char *name, const json_t *
             return bad(f, err, "a tensor's shape is larger than the file");
         t->dims[d] = (uint64_t)dim;
     }
-    if (t->count * sizeof(float) != (uint64_t)(to - from))
+    if (bytes_of(t) != (uint64_t)(to - from))
         return bad(f, err, "a tensor's shape and its bytes differ");
     t->name = name;
-    t->data = (const float *)(const void *)(f->bytes + f->data + from);
+    t->data = f->bytes + f->data + from;
     f->n++;
     return CREW_OK;
 }
@@ -144,7 +215,7 @@ static int by_place(const void *a, const void *b)
 {
     const struct crew_st_tensor *x = a, *y = b;
     if (x->data != y->data)
-        return x->data < y->data ? -1 : 1;
+        return (const char *)x->data < (const char *)y->data ? -1 : 1;
     return x->count < y->count ? -1 : x->count > y->count; /* empty ones first */
 }
 
@@ -152,16 +223,14 @@ static int by_place(const void *a, const void *b)
  */
 static crew_status check_cover(const crew_st_file *f, struct crew_error *err)
 {
-    const float *end = (const float *)(const void *)(f->bytes + f->data);
+    const uint8_t *end = f->bytes + f->data;
     qsort(f->tensor, f->n, sizeof *f->tensor, by_place);
     for (size_t i = 0; i < f->n; i++) {
         if (f->tensor[i].data != end)
             return bad(f, err, "its tensors overlap or leave a gap");
-        end += f->tensor[i].count;
+        end += bytes_of(&f->tensor[i]);
     }
-    return (const uint8_t *)end == f->bytes + f->size
-               ? CREW_OK
-               : bad(f, err, "bytes follow its last tensor");
+    return end == f->bytes + f->size ? CREW_OK : bad(f, err, "bytes follow its last tensor");
 }
 
 static crew_status load_header(crew_st_file *f, struct crew_error *err)
@@ -173,8 +242,11 @@ static crew_status load_header(crew_st_file *f, struct crew_error *err)
     f->data = 8 + (size_t)length;
     if (f->data % sizeof(float))
         return bad(f, err, "its tensors are not aligned");
-    f->header =
-        json_loadb((const char *)f->bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &why);
+    if (crew_json_bytes((const char *)f->bytes + 8, (size_t)length) > MAX_VALUES)
+        return bad(f, err, "its header would take more than 64 MiB of memory");
+    if (crew_json_parse((const char *)f->bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES,
+                        &f->header, &why) == CREW_ENOMEM)
+        return crew_fail(err, CREW_ENOMEM, "%s: no memory for its header", f->path);
     if (!json_is_object(f->header))
         return bad(f, err, "its header is not a JSON object with unique names");
     size_t n = json_object_size(f->header);
@@ -190,6 +262,22 @@ static crew_status load_header(crew_st_file *f, struct crew_error *err)
     return check_cover(f, err);
 }
 
+/* A sealed file's last bytes are the hash of all before them. */
+static crew_status check_seal(crew_st_file *f, struct crew_error *err)
+{
+    const struct crew_st_tensor *t = crew_st_find(f, SEAL, CREW_ST_I64);
+    uint64_t sum;
+    if (!t)
+        return CREW_OK;
+    f->sealed = true;
+    if (t->count != 1 || (const uint8_t *)t->data + sizeof sum != f->bytes + f->size)
+        return bad(f, err, "its checksum is not its end");
+    memcpy(&sum, t->data, sizeof sum);
+    if (sum != crew_hash(CREW_HASH_INIT, f->bytes, f->size - sizeof sum))
+        return bad(f, err, "it is damaged: its checksum does not match");
+    return CREW_OK;
+}
+
 crew_status crew_st_read(const char *path, crew_st_file **out, struct crew_error *err)
 {
     *out = NULL;
@@ -200,6 +288,8 @@ crew_status crew_st_read(const char *path, crew_st_file **out, struct crew_error
     crew_status status = load_bytes(f, err);
     if (status == CREW_OK)
         status = load_header(f, err);
+    if (status == CREW_OK)
+        status = check_seal(f, err);
     if (status == CREW_OK)
         *out = f;
     else
@@ -212,10 +302,16 @@ const char *crew_st_meta(const crew_st_file *f, const char *key)
     return json_string_value(json_object_get(json_object_get(f->header, "__metadata__"), key));
 }
 
-const struct crew_st_tensor *crew_st_find(const crew_st_file *f, const char *name)
+bool crew_st_sealed(const crew_st_file *f)
+{
+    return f->sealed;
+}
+
+const struct crew_st_tensor *crew_st_find(const crew_st_file *f, const char *name,
+                                          enum crew_st_type type)
 {
     for (size_t i = 0; i < f->n; i++)
-        if (!strcmp(f->tensor[i].name, name))
+        if (!strcmp(f->tensor[i].name, name) && f->tensor[i].type == type)
             return &f->tensor[i];
     return NULL;
 }

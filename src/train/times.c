@@ -1,8 +1,8 @@
 #include "base/error.h"
+#include "base/input.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include <crew/crew.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,9 +57,9 @@ crew_status crew_times_read(const char *spec, double **out, size_t *n, struct cr
     *out = NULL;
     if (spec[0] == '@') {
         source = strcmp(spec, "@-") ? spec + 1 : "standard input";
-        FILE *f = strcmp(spec, "@-") ? fopen(spec + 1, "rb") : stdin;
-        if (!f)
-            return crew_fail(err, CREW_EINPUT, "%s: %s", source, strerror(errno));
+        FILE *f = stdin;
+        if (strcmp(spec, "@-"))
+            TRY(crew_input_open(source, &f, err));
         text = file = slurp(f);
         bool broken = ferror(f) != 0;
         if (f != stdin)
