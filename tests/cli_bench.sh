@@ -12,7 +12,7 @@ for text in "machine   " "BLAS      " "sgemm of 32 x 32 matrices, GF/s" \
     "uniform / it" "fixed" "the planned split" "energy    "; do
     holds "$text"
 done
-[ "$(awk 'length > 102' "$tmp/out" | grep -cv '^note: ')" -eq 0 ] || miss "lines over 100 columns"
+[ "$(sed 's/±/+/g' "$tmp/out" | awk 'length > 80' | wc -l)" -eq 0 ] || miss "lines over 80 columns"
 slots=$(grep -c ' alone  ' "$tmp/out")
 [ "$slots" -ge 3 ] && [ $((slots % 3)) -eq 0 ] || miss "$slots lines of single slots"
 slots=$((slots / 3))
@@ -24,7 +24,7 @@ grep -q "^energy    .*mJ a task\|^energy    unknown: .*" "$tmp/out" || miss "ene
 run bench $short --csv -q
 [ "$(wc -l <"$tmp/out")" -eq $((slots + 1)) ] || miss "--csv: $(wc -l <"$tmp/out") lines"
 [ "$(awk -F, '{print NF}' "$tmp/out" | sort -u | wc -l)" -eq 1 ] || miss "--csv: lines differ in their fields"
-for key in cpu kind relative_speed planned_tasks sgemm_alone_gflops task_together_mean_s triad_together_gb_per_s \
+for key in cpu kind relative_speed relative_speed_se together_speed planned_tasks sgemm_alone_gflops task_together_mean_s triad_together_gb_per_s \
     task_together_cpu_s; do
     head -1 "$tmp/out" | grep -q "\(^\|,\)$key\(,\|\$\)" || miss "--csv: no $key"
 done
@@ -38,13 +38,15 @@ n = int(sys.argv[2])
 assert set(b) == {"machine", "settings", "slots", "kinds", "rounds", "latency_ns", "numa", "watch", "energy", "notes"}
 assert len(b["slots"]) == n and b["machine"]["blas"]["kernel"] and b["machine"]["compiler"]
 assert sum(s["planned_tasks"] for s in b["slots"]) == 7
-assert max(s["relative_speed"] for s in b["slots"]) == 1
+assert max(s["relative_speed"] for s in b["slots"]) == 1 == max(s["together_speed"] for s in b["slots"])
 assert (b["energy"]["per_task_j"] is None) == (b["energy"]["reason"] is not None)
 if n > 1:
     assert [len(row) for row in b["latency_ns"]] == [n] * n
     assert all(b["latency_ns"][i][i] is None for i in range(n))
 assert [r["policy"] for r in b["rounds"]] == ["one core", "uniform", "queue", "fixed"]
 assert b["rounds"][3]["round_s"] <= b["rounds"][2]["round_s"] * 1.000001
+assert b["settings"]["passes"] == 1 and all(s["relative_speed_se"] is s["together_speed_se"] is None for s in b["slots"])
+assert b["watch"] is None and (b["numa"] is None or len(b["numa"]["nodes_of_memory"]) > 1)
 for slot in b["slots"]:
     for measure in "sgemm", "task", "triad":
         for how in "alone", "together":
@@ -53,6 +55,31 @@ for slot in b["slots"]:
             assert abs(m["wall_s"] / m["turns"] / m["mean_s"] - 1) < 1e-5
 EOF
 fi
+
+# The split is the one that crew plan makes of the same times; rounds of queue and fixed are as long as in crew sim.
+if command -v python3 >/dev/null; then
+    python3 - "$tmp/out" "$CREW" 2>"$tmp/err" <<'EOF' || miss "the verdict is not that of crew plan and crew sim"
+import json, subprocess, sys
+b = json.load(open(sys.argv[1]))
+times = [s["task"]["together"]["mean_s"] for s in b["slots"]]
+def crew(*args):
+    return json.loads(subprocess.run([sys.argv[2], *args, "--json"], capture_output=True, check=True).stdout)
+plan = crew("plan", "--batch-tasks", "7", "--times", ",".join("%.9g" % t for t in times))
+assert plan["quota"] == [s["planned_tasks"] for s in b["slots"]], plan
+sim = crew("sim", "--rounds", "20", "--batch-tasks", "7", "--policy", "queue,fixed",
+           "--speeds", " ".join("1*%.9gs" % t for t in times))
+for policy, planned in zip(sim["policies"], b["rounds"][2:]):
+    assert policy["policy"] == planned["policy"], policy
+    assert abs(policy["round_mean_s"] / planned["round_s"] - 1) < 1e-5, policy
+EOF
+fi
+
+# One core: what needs two is not measured, and that is said. NUMA on request.
+run bench $short --workers 1 --latency --numa --json -q
+[ "$code" -eq 0 ] || miss "--workers 1: exit code $code"
+holds '"latency_ns": null'
+holds "one slot: there is no latency from core to core"
+grep -q '"numa": {"nodes_of_cores"' "$tmp/out" || holds "this machine names no NUMA node that can be measured"
 
 # The profile is taken by training of the same task, and no file is replaced unasked.
 run bench $short --save-profile "$tmp/profile" --task-rows 8 --model softmax
@@ -74,6 +101,7 @@ OPENBLAS_CORETYPE=Haswell "$CREW" bench $short -q >"$tmp/out" 2>"$tmp/err"
 holds "OPENBLAS_CORETYPE is set"
 
 expect 2 "--json and --csv exclude each other" bench --json --csv
+expect 2 "--watch is 0.01, must be 0.02..86400" bench --watch 0.01
 expect 2 "--size is 0, must be 1..8192" bench --size 0
 expect 2 "--seconds is 0, must be" bench --seconds 0
 expect 2 "did you mean 'mlp'?" bench $short --model mpl
@@ -87,17 +115,32 @@ expect 1 "cannot be written" bench $short --save-profile /none/profile
 "$CREW" bench $short -q >/dev/full 2>"$tmp/err"
 [ $? -eq 1 ] && grep -q "cannot be written" "$tmp/err" || miss "bench >/dev/full"
 
-# A signal ends it without results.
-for signal in INT TERM; do
+# A signal ends it without results, a second one at once.
+stop_in() {
+    phase=$1 signal=$2
+    shift 2
     : >"$tmp/err"
-    "$CREW" bench --seconds 3000 --triad-mb 1 --save-profile "$tmp/none" >"$tmp/out" 2>"$tmp/err" &
+    "$CREW" bench --triad-mb 1 --save-profile "$tmp/none" "$@" >"$tmp/out" 2>"$tmp/err" &
     pid=$!
     wait_for "$tmp/err"
+    grep -q "$phase" "$tmp/err" || miss "does not begin with $phase"
     kill -$signal $pid
     wait $pid
     code=$?
     [ "$code" -eq 0 ] && [ ! -s "$tmp/out" ] && [ ! -e "$tmp/none" ] || miss "SIG$signal: exit code $code"
     grep -q "crew bench: stopped; nothing is printed, and no profile is written" "$tmp/err" ||
         miss "SIG$signal is not told"
-done
+}
+stop_in "sgemm, each alone" INT --seconds 3000
+stop_in "gradient task over time" TERM --watch 3000
+: >"$tmp/err"
+"$CREW" bench --size 4096 --triad-mb 1 --workers 1 >"$tmp/out" 2>"$tmp/err" & # one product takes seconds
+pid=$!
+wait_for "$tmp/err"
+kill -INT $pid
+sleep 0.3
+kill -TERM $pid
+wait $pid
+code=$?
+[ "$code" -eq 143 ] || miss "a second signal: exit code $code"
 done_testing

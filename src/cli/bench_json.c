@@ -35,7 +35,8 @@ static void csv_head(FILE *to)
 {
     static const char *const figures[] = {"mean_s", "sd_s",   "median_s", "p95_s",
                                           "cpu_s",  "wall_s", "turns"};
-    fprintf(to, "slot,cpu,core,numa,kind,bound,relative_speed,planned_tasks,task_j");
+    fprintf(to, "slot,cpu,core,numa,kind,bound,relative_speed,relative_speed_se,"
+                "together_speed,together_speed_se,planned_tasks,task_j");
     for (int what = 0; what < CREW_MEASURES; what++)
         for (int how = 0; how < CREW_SETTINGS; how++) {
             fprintf(to, ",%s_%s_%s", bench_names[what].key, bench_settings[how],
@@ -60,8 +61,12 @@ void print_bench_csv(FILE *to, const struct crew_bench *b)
         fputc(',', to);
         if (kind)
             csv_text(to, kind);
-        fprintf(to, ",%d,%.9g,%llu", s->bound, s->relative_speed,
-                (unsigned long long)s->planned);
+        fprintf(to, ",%d", s->bound);
+        for (int how = 0; how < CREW_SETTINGS; how++) {
+            csv_number(to, s->speed[how]);
+            csv_number(to, s->speed_se[how]);
+        }
+        fprintf(to, ",%llu", (unsigned long long)s->planned);
         csv_number(to, s->task_j);
         for (int what = 0; what < CREW_MEASURES; what++)
             for (int how = 0; how < CREW_SETTINGS; how++) {
@@ -99,12 +104,16 @@ static json_t *slot_as_json(const struct crew_bench *b, uint32_t i)
     const struct crew_bench_slot *s = &b->slot[i];
     const char *kind = kind_of(crew_machine_info(b->machine), s->where.kind);
     json_t *o = json_pack(
-        "{s:i, s:i, s:i, s:i, s:o, s:o, s:b, s:o, s:I, s:b, s:o}", "slot", (int)i, "cpu",
-        (int)s->where.cpu, "core", (int)s->where.core, "package", (int)s->where.package, "numa",
+        "{s:i, s:i, s:i, s:i, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:I, s:b, s:o}", "slot",
+        (int)i, "cpu", (int)s->where.cpu, "core", (int)s->where.core, "package",
+        (int)s->where.package, "numa",
         s->where.numa < 0 ? json_null() : json_integer(s->where.numa), "kind",
         text_or_null(kind), "bound", (int)s->bound, "relative_speed",
-        real_or_null(s->relative_speed), "planned_tasks", (json_int_t)s->planned, "parked",
-        (int)!s->planned, "energy_per_task_j", real_or_null(s->task_j));
+        real_or_null(s->speed[CREW_ALONE]), "relative_speed_se",
+        real_or_null(s->speed_se[CREW_ALONE]), "together_speed",
+        real_or_null(s->speed[CREW_TOGETHER]), "together_speed_se",
+        real_or_null(s->speed_se[CREW_TOGETHER]), "planned_tasks", (json_int_t)s->planned,
+        "parked", (int)!s->planned, "energy_per_task_j", real_or_null(s->task_j));
     for (int what = 0; what < CREW_MEASURES; what++) {
         json_t *both = json_object();
         for (int how = 0; how < CREW_SETTINGS; how++)
@@ -145,7 +154,7 @@ static json_t *rounds_as_json(const struct crew_bench *b)
     return list;
 }
 
-/* v [n][n] times scale; NULL gives null. */
+/* v [rows][columns] times scale; NULL gives null. */
 static json_t *matrix_as_json(const double *v, size_t rows, size_t columns, double scale)
 {
     json_t *list = v ? json_array() : json_null();
@@ -158,16 +167,23 @@ static json_t *matrix_as_json(const double *v, size_t rows, size_t columns, doub
     return list;
 }
 
+static json_t *numbers_as_json(const int32_t *v, uint32_t n)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < n; i++)
+        json_array_append_new(list, json_integer(v[i]));
+    return list;
+}
+
 static json_t *nodes_as_json(const struct crew_bench_nodes *d)
 {
-    if (!d->n)
+    if (!d->n_cores)
         return json_null();
-    json_t *numbers = json_array();
-    for (uint32_t i = 0; i < d->n; i++)
-        json_array_append_new(numbers, json_integer(d->node[i]));
-    return json_pack("{s:o, s:o, s:o}", "nodes", numbers, "triad_gb_per_s",
-                     matrix_as_json(d->bytes_per_s, d->n, d->n, 1e-9), "load_ns",
-                     matrix_as_json(d->load_s, d->n, d->n, 1e9));
+    return json_pack("{s:o, s:o, s:o, s:o}", "nodes_of_cores",
+                     numbers_as_json(d->cores, d->n_cores), "nodes_of_memory",
+                     numbers_as_json(d->memory, d->n_memory), "triad_gb_per_s",
+                     matrix_as_json(d->bytes_per_s, d->n_cores, d->n_memory, 1e-9), "load_ns",
+                     matrix_as_json(d->load_s, d->n_cores, d->n_memory, 1e9));
 }
 
 /* The facts of crew cores --json that explain figures, and what computed them. */
@@ -189,11 +205,11 @@ static json_t *machine_block(const struct crew_bench *b)
 
 static json_t *settings_as_json(const struct crew_bench *b)
 {
-    return json_pack("{s:s, s:i, s:i, s:I, s:i, s:i, s:I, s:f}", "model", b->model, "task_rows",
-                     (int)b->task_rows, "features", (int)b->rows.features, "parameters",
-                     (json_int_t)b->n_params, "batch_tasks", (int)b->batch_tasks, "sgemm_size",
-                     (int)b->size, "triad_bytes", (json_int_t)b->triad_bytes, "seconds",
-                     b->seconds);
+    return json_pack("{s:s, s:i, s:i, s:I, s:i, s:i, s:I, s:f, s:i}", "model", b->model,
+                     "task_rows", (int)b->task_rows, "features", (int)b->rows.features,
+                     "parameters", (json_int_t)b->n_params, "batch_tasks", (int)b->batch_tasks,
+                     "sgemm_size", (int)b->size, "triad_bytes", (json_int_t)b->triad_bytes,
+                     "seconds", b->seconds, "passes", (int)b->passes);
 }
 
 void print_bench_json(FILE *to, const struct crew_bench *b)
@@ -207,14 +223,13 @@ void print_bench_json(FILE *to, const struct crew_bench *b)
         watch = json_pack("{s:f, s:o}", "bucket_s", b->watch.bucket_s, "tasks",
                           matrix_as_json(b->watch.tasks, b->watch.buckets, b->n, 1));
     bool energy = isfinite(b->task_j);
-    const char *why = *b->no_energy ? b->no_energy : "a counter could not be read";
     json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o}",
                           "machine", machine_block(b), "settings", settings_as_json(b), "slots",
                           slots, "kinds", kinds_as_json(b), "rounds", rounds_as_json(b),
                           "latency_ns", matrix_as_json(b->latency_s, b->n, b->n, 1e9), "numa",
                           nodes_as_json(&b->nodes), "watch", watch, "energy", "per_task_j",
                           real_or_null(b->task_j), "reason",
-                          energy ? json_null() : text_or_null(why), "notes", notes);
+                          energy ? json_null() : text_or_null(b->no_energy), "notes", notes);
     json_dumpf(o, to, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(7));
     fputc('\n', to);
     json_decref(o);

@@ -3,10 +3,11 @@
 #include "cli/cores.h"
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 
-enum { MATRIX = 14, KIND = 13 };
-static const double SHARED = 0.95; /* CPU seconds a second */
+enum { MATRIX = 12, KIND = 13, KINDS = 3, HEAD = 10 }; /* lines of 80 columns at most */
+static const double SHARED = 0.95;                     /* CPU seconds a second */
 
 /* Four digits or so, without an exponent. */
 static void cell(FILE *to, double v, int width)
@@ -24,7 +25,7 @@ static void spread(FILE *to, double v)
     int decimals = v >= 100 ? 0 : v >= 10 ? 1 : v >= 1 ? 2 : v >= 0.1 ? 3 : 5;
     if (isfinite(v))
         snprintf(text, sizeof text, "%.*f", decimals, v);
-    fprintf(to, " ± %-8s", text);
+    fprintf(to, " ± %-7s", text);
 }
 
 static const char *kind_name(const struct crew_bench *b, int32_t kind)
@@ -35,48 +36,72 @@ static const char *kind_name(const struct crew_bench *b, int32_t kind)
 static void slot_head(FILE *to, const struct crew_bench *b, uint32_t i)
 {
     const struct crew_bench_slot *s = &b->slot[i];
-    fprintf(to, "%4u %5u%c ", i, s->where.cpu, s->bound ? ' ' : '*');
+    fprintf(to, "%4u %4u%c ", i, s->where.cpu, s->bound ? ' ' : '*');
     print_cell(to, kind_name(b, s->where.kind), KIND, false);
 }
 
 /* ---- The machine ---- */
 
+static void add(char *line, size_t cap, const char *fmt, ...) CREW_PRINTF(3, 4);
+static void add(char *line, size_t cap, const char *fmt, ...)
+{
+    size_t at = strlen(line);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line + at, cap - at, fmt, args);
+    va_end(args);
+}
+
 static void print_caches(FILE *to, const struct crew_machine_info *m)
 {
-    fprintf(to, "caches    ");
+    char line[500] = "";
     for (uint32_t i = 0; i < m->n_caches; i++) {
         const struct crew_cache *c = &m->caches[i];
         bool large = c->bytes >= 1 << 20;
         if (i && c->level == c[-1].level && c->bytes == c[-1].bytes && c->cores == c[-1].cores)
             continue; /* the same of another kind of core */
-        fprintf(to, "%sL%u %.4g %s", i ? ", " : "", c->level,
-                (double)c->bytes / (large ? 1 << 20 : 1 << 10), large ? "MB" : "KB");
+        add(line, sizeof line, "%sL%u %.4g %s", i ? ", " : "", c->level,
+            (double)c->bytes / (large ? 1 << 20 : 1 << 10), large ? "MB" : "KB");
         if (c->cores > 1)
-            fprintf(to, " for %u cores", c->cores);
+            add(line, sizeof line, " for %u cores", c->cores);
     }
-    fprintf(to, m->n_caches ? "\n" : "unknown\n");
+    print_entry(to, "caches", HEAD, *line ? line : "unknown");
+}
+
+static const char *governor(const struct crew_bench *b)
+{
+    const struct crew_machine_info *m = crew_machine_info(b->machine);
+    const char *found = "";
+    for (uint32_t i = 0; i < m->n_cpus && b->n; i++)
+        found = m->cpus[i].cpu == b->slot[0].where.cpu ? m->cpus[i].governor : found;
+    return *found ? found : "unknown";
 }
 
 static void print_machine_block(FILE *to, const struct crew_bench *b)
 {
     const struct crew_machine_info *m = crew_machine_info(b->machine);
     struct crew_build_info build;
+    char line[1000] = "";
     crew_build_info(&build);
-    const char *governor = "";
-    for (uint32_t i = 0; i < m->n_cpus && b->n; i++)
-        governor = m->cpus[i].cpu == b->slot[0].where.cpu ? m->cpus[i].governor : governor;
-    fprintf(to, "machine   %s, %u of %u cores measured, %u package%s, %u NUMA node%s\n",
-            m->cpu_model ? m->cpu_model : "unknown", b->n, m->cores, m->packages,
-            m->packages == 1 ? "" : "s", m->numa_nodes, m->numa_nodes == 1 ? "" : "s");
+    add(line, sizeof line, "%s, %u of %u cores measured, %u package%s, %u NUMA node%s",
+        m->cpu_model ? m->cpu_model : "unknown", b->n, m->cores, m->packages,
+        m->packages == 1 ? "" : "s", m->numa_nodes, m->numa_nodes == 1 ? "" : "s");
+    print_entry(to, "machine", HEAD, line);
     print_caches(to, m);
-    fprintf(to, "system    %s, governor %s, microcode %s\n", m->kernel ? m->kernel : "unknown",
-            *governor ? governor : "unknown", m->microcode ? m->microcode : "unknown");
-    fprintf(to, "built by  %s; hwloc %s\n", build.compiler, build.hwloc);
-    fprintf(to, "BLAS      %s\n          flavour %s, kernel %s%s%s\n", build.blas,
-            build.blas_flavour, build.blas_core, build.blas_forced ? ", forced by " : "",
-            build.blas_forced ? build.blas_forced : "");
+    *line = '\0';
+    add(line, sizeof line, "%s, governor %s, microcode %s", m->kernel ? m->kernel : "unknown",
+        governor(b), m->microcode ? m->microcode : "unknown");
+    print_entry(to, "system", HEAD, line);
+    *line = '\0';
+    add(line, sizeof line, "%s; hwloc %s", build.compiler, build.hwloc);
+    print_entry(to, "built by", HEAD, line);
+    *line = '\0';
+    add(line, sizeof line, "%s, flavour %s, kernel %s%s%s", build.blas, build.blas_flavour,
+        build.blas_core, build.blas_forced ? ", forced by " : "",
+        build.blas_forced ? build.blas_forced : "");
+    print_entry(to, "BLAS", HEAD, line);
     for (size_t i = 0; i < b->n_notes; i++)
-        fprintf(to, "note: %s\n", b->note[i]);
+        print_entry(to, "note:", HEAD, b->note[i]);
 }
 
 /* ---- The three measures ---- */
@@ -92,18 +117,11 @@ static void print_figures(FILE *to, const struct crew_bench *b, int what,
                           const struct crew_sampled *s)
 {
     double mean = shown(b, what, s->mean_s);
-    cell(to, mean, 9);
+    cell(to, mean, 8);
     spread(to, mean * s->sd_s / s->mean_s);
     cell(to, shown(b, what, s->median_s), 9);
     cell(to, shown(b, what, s->p95_s), 9);
-    if (isfinite(s->cpu_s))
-        fprintf(to, "%9.2f", s->cpu_s / s->wall_s);
-    else
-        fprintf(to, "%9s", "-");
-    fprintf(to, "%8zu", s->n);
-    if (s->repeat > 1)
-        fprintf(to, " x%" PRIu64, s->repeat);
-    fputc('\n', to);
+    fprintf(to, isfinite(s->cpu_s) ? "%9.2f\n" : "        -\n", s->cpu_s / s->wall_s);
 }
 
 static void print_title(FILE *to, const struct crew_bench *b, int what)
@@ -116,8 +134,8 @@ static void print_title(FILE *to, const struct crew_bench *b, int what)
     else
         fprintf(to, "\ntriad a = b + 3 c over %.0f MB a core, GB/s\n",
                 (double)b->triad_bytes / (1 << 20));
-    fprintf(to, "slot   cpu  %-*s %-8s      mean ± %-8s   median  slow 5%% CPU/wall samples\n",
-            KIND, "kind", "active", "sd");
+    fprintf(to, "slot  cpu  %-*s %-8s     mean ± %-7s   median  slow 5%% CPU/wall\n", KIND,
+            "kind", "active", "sd");
 }
 
 static void print_measure(FILE *to, const struct crew_bench *b, int what)
@@ -129,13 +147,13 @@ static void print_measure(FILE *to, const struct crew_bench *b, int what)
         slot_head(to, b, i);
         fprintf(to, " %-8s ", bench_settings[CREW_ALONE]);
         print_figures(to, b, what, &s[CREW_ALONE]);
-        fprintf(to, "%*s%-8s ", 13 + KIND, "", bench_settings[CREW_TOGETHER]);
+        fprintf(to, "%*s%-8s ", 12 + KIND, "", bench_settings[CREW_TOGETHER]);
         print_figures(to, b, what, &s[CREW_TOGETHER]);
         all += b->turn_size[what] / s[CREW_TOGETHER].mean_s / bench_names[what].rate_unit;
     }
     if (b->n > 1) {
-        fprintf(to, "all%*s%-8s ", 10 + KIND, "", bench_settings[CREW_TOGETHER]);
-        cell(to, all, 9);
+        fprintf(to, "all%*s%-8s ", 9 + KIND, "", bench_settings[CREW_TOGETHER]);
+        cell(to, all, 8);
         fprintf(to, " %s\n", bench_names[what].unit);
     }
 }
@@ -154,7 +172,7 @@ static double bucket_tasks(const struct crew_bench *b, uint32_t bucket, int32_t 
 static void print_watch(FILE *to, const struct crew_bench *b)
 {
     const struct crew_bench_watch *w = &b->watch;
-    uint32_t kinds = b->n_kinds > 1 ? b->n_kinds < 4 ? b->n_kinds : 4 : 0;
+    uint32_t kinds = b->n_kinds > 1 ? b->n_kinds < KINDS ? b->n_kinds : KINDS : 0;
     double rest = 0;
     for (uint32_t i = w->buckets / 2; i < w->buckets; i++)
         rest += bucket_tasks(b, i, 0, true) / (w->buckets - w->buckets / 2);
@@ -194,7 +212,7 @@ static void print_latency_matrix(FILE *to, const struct crew_bench *b)
 
 static void print_latency_ends(FILE *to, const struct crew_bench *b)
 {
-    fprintf(to, "slot   cpu  nearest cpu       ns  farthest cpu       ns\n");
+    fprintf(to, "slot  cpu  nearest cpu       ns  farthest cpu       ns\n");
     for (uint32_t i = 0; i < b->n; i++) {
         const double *row = &b->latency_s[(size_t)i * b->n];
         uint32_t near = i, far = i;
@@ -202,7 +220,7 @@ static void print_latency_ends(FILE *to, const struct crew_bench *b)
             near = isfinite(row[j]) && !(row[j] >= row[near]) ? j : near;
             far = isfinite(row[j]) && !(row[j] <= row[far]) ? j : far;
         }
-        fprintf(to, "%4u %5u %12u %8.0f %13u %8.0f\n", i, b->slot[i].where.cpu,
+        fprintf(to, "%4u %4u %12u %8.0f %13u %8.0f\n", i, b->slot[i].where.cpu,
                 b->slot[near].where.cpu, 1e9 * row[near], b->slot[far].where.cpu,
                 1e9 * row[far]);
     }
@@ -222,17 +240,18 @@ static void print_nodes(FILE *to, const struct crew_bench *b)
 {
     const struct crew_bench_nodes *d = &b->nodes;
     for (int what = 0; what < 2; what++) {
+        const double *v = what ? d->load_s : d->bytes_per_s, scale = what ? 1e9 : 1e-9;
         fprintf(to, "\n%s\nmemory of node",
                 what ? "one load from memory, ns, by NUMA node"
                      : "triad of all cores of a NUMA node at once, GB/s");
-        for (uint32_t m = 0; m < d->n; m++)
-            fprintf(to, " %8d", d->node[m]);
+        for (uint32_t m = 0; m < d->n_memory; m++)
+            fprintf(to, " %7d", d->memory[m]);
         fputc('\n', to);
-        for (uint32_t c = 0; c < d->n; c++) {
-            fprintf(to, "cores of %5d", d->node[c]);
-            for (uint32_t m = 0; m < d->n; m++) {
-                size_t at = (size_t)c * d->n + m;
-                fprintf(to, " %8.1f", what ? 1e9 * d->load_s[at] : 1e-9 * d->bytes_per_s[at]);
+        for (uint32_t c = 0; c < d->n_cores; c++) {
+            fprintf(to, "cores of %5d", d->cores[c]);
+            for (uint32_t m = 0; m < d->n_memory; m++) {
+                double now = scale * v[(size_t)c * d->n_memory + m];
+                fprintf(to, isfinite(now) ? " %7.1f" : "       -", now);
             }
             fputc('\n', to);
         }
@@ -252,43 +271,59 @@ static void print_kinds(FILE *to, const struct crew_bench *b)
     }
 }
 
-static void print_verdict(FILE *to, const struct crew_bench *b)
+static void print_rounds(FILE *to, const struct crew_bench *b)
 {
     static const char *const what[CREW_BENCH_ROUNDS] = {
-        "the fastest core alone, the others idle", "the same number for every core",
+        "the fastest core, others idle", "the same number for every core",
         "whoever is free takes the next", "the planned split"};
+    fprintf(to, "\npredicted  round ms one core / it uniform / it\n");
+    for (int r = 0; r < CREW_BENCH_ROUNDS; r++) {
+        double s = b->round[r].seconds;
+        fprintf(to, "%-9s", b->round[r].policy);
+        cell(to, 1e3 * s, 10);
+        fprintf(to, "%14.2f%13.2f  %s\n", b->round[0].seconds / s, b->round[1].seconds / s,
+                what[r]);
+    }
+}
+
+static void print_verdict(FILE *to, const struct crew_bench *b)
+{
     uint32_t parked = 0;
-    fprintf(to, "\nverdict for rounds of %u tasks, by the mean task times of all together\n",
+    fprintf(to, "\nverdict for rounds of %u tasks, split by the mean task times together\n",
             b->batch_tasks);
-    fprintf(to, "slot   cpu  %-*s     speed    tasks\n", KIND, "kind");
+    fprintf(to, "slot  cpu  %-*s speed: alone ± error   together ± error   tasks\n", KIND - 4,
+            "kind");
     for (uint32_t i = 0; i < b->n; i++) {
         const struct crew_bench_slot *s = &b->slot[i];
         slot_head(to, b, i);
-        fprintf(to, " %9.3f %8" PRIu64 "%s\n", s->relative_speed, s->planned,
-                s->planned ? "" : "  park it");
+        for (int how = 0; how < CREW_SETTINGS; how++) {
+            fprintf(to, "%9.3f", s->speed[how]);
+            if (s->speed[how] < 1 && isfinite(s->speed_se[how]))
+                fprintf(to, " ± %-7.3f", s->speed_se[how]);
+            else
+                fprintf(to, "%10s", "");
+        }
+        fprintf(to, "%6" PRIu64 "%s\n", s->planned, s->planned ? "" : "  park it");
         parked += !s->planned;
     }
     print_kinds(to, b);
-    fprintf(to, "\n%-13s  round ms  one core / it  uniform / it\n", "predicted");
-    for (int r = 0; r < CREW_BENCH_ROUNDS; r++) {
-        double s = b->round[r].seconds;
-        fprintf(to, "%-12s", b->round[r].policy);
-        cell(to, 1e3 * s, 11);
-        fprintf(to, "%15.2f%14.2f  %s\n", b->round[0].seconds / s, b->round[1].seconds / s,
-                what[r]);
-    }
-    fprintf(to, "(means held constant, no cost of coordination%s)\n",
-            parked ? "; without the parked cores the others may be faster" : "");
+    print_rounds(to, b);
+    fprintf(to,
+            "(means held constant, no cost of coordination; what learns settles on the "
+            "split%s)\n",
+            parked ? ";\nwithout the parked cores the others may be faster" : "");
 }
 
 static void print_energy(FILE *to, const struct crew_bench *b)
 {
+    char line[sizeof b->no_energy + 64] = "";
     if (isfinite(b->task_j))
-        fprintf(to, "\nenergy    %.4g mJ a task, all packages, all slots at once\n",
-                1e3 * b->task_j);
+        add(line, sizeof line, "%.4g mJ a task, all packages, all slots at once",
+            1e3 * b->task_j);
     else
-        fprintf(to, "\nenergy    unknown: %s\n",
-                *b->no_energy ? b->no_energy : "a counter could not be read");
+        add(line, sizeof line, "unknown: %s", b->no_energy);
+    fputc('\n', to);
+    print_entry(to, "energy", HEAD, line);
 }
 
 void print_bench(FILE *to, const struct crew_bench *b)
@@ -301,7 +336,7 @@ void print_bench(FILE *to, const struct crew_bench *b)
         print_watch(to, b);
     if (b->latency_s)
         print_latency(to, b);
-    if (b->nodes.n)
+    if (b->nodes.n_cores)
         print_nodes(to, b);
     print_verdict(to, b);
     print_energy(to, b);
@@ -312,7 +347,7 @@ void print_bench(FILE *to, const struct crew_bench *b)
     }
     if (shared)
         fprintf(to, "CPU/wall below 1: a core was taken away for a while. The mean counts "
-                    "that, the median does not.\n");
+                    "that, the\nmedian does not.\n");
     if (unbound)
         fprintf(to, "*  not bound: measured wherever the system ran it\n");
 }

@@ -1,10 +1,13 @@
 #include "study/facts.h"
+#include "base/json.h"
+#include <stdbool.h>
 #include <string.h>
 
 json_t *crew_settings_as_json(const struct crew_settings *set, size_t n_sets)
 {
     json_t *config = json_object();
     char text[64];
+    bool whole = config != NULL;
     for (size_t i = 0; i < n_sets; i++)
         for (const struct crew_option *o = set[i].table; o->type != CREW_OPTION_END; o++) {
             const char *value = text;
@@ -12,10 +15,13 @@ json_t *crew_settings_as_json(const struct crew_settings *set, size_t n_sets)
                 memcpy(&value, (const char *)set[i].base + o->offset, sizeof value);
             else if (!crew_option_show(o, set[i].base, text, sizeof text))
                 value = NULL;
-            if (value && json_object_set_new(config, o->name, json_string(value)) != 0)
-                json_object_set_new(config, o->name, json_null()); /* not UTF-8: a rerun asks */
+            if (value) /* null where it is not UTF-8: a rerun asks */
+                whole &= json_object_set_new(config, o->name, crew_json_text(value, NULL)) == 0;
         }
-    return config;
+    if (whole)
+        return config;
+    json_decref(config);
+    return NULL;
 }
 
 json_t *crew_machine_as_json(const crew_machine *machine)
@@ -31,6 +37,8 @@ json_t *crew_machine_as_json(const crew_machine *machine)
                                         (int)s->core, "numa", (int)s->numa, "kind",
                                         s->kind < 0 ? NULL : m->kinds[s->kind].name));
     }
+    if (!(slots = crew_json_whole(slots, m->n_slots)))
+        return NULL;
     return json_pack("{s:i, s:i, s:o, s:s, s:s, s:s, s:s?}", "cores", (int)m->cores,
                      "usable_cores", (int)m->usable_cores, "slots", slots, "blas", b.blas,
                      "blas_flavour", b.blas_flavour, "blas_core", b.blas_core, "blas_forced",

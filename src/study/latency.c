@@ -12,14 +12,15 @@
 
 enum { TRIPS = 500, SAMPLES = 31, LOOK = 1 << 12 };
 static const double LEAST_S = 2e-3;
+static const double PATIENCE = 10; /* times as long, where two busy cores never play at once */
 
 /* ball: even, the first worker's turn; odd, the second's; END: over. Acquire and release in
  * both directions, although it carries nothing: that is what is measured. */
 #define END UINT64_MAX
 struct court {
     struct crew_bench_job *b;
-    double until_s;
-    uint32_t first; /* worker that serves */
+    double until_s, over_s; /* the end with samples, and without any */
+    uint32_t first;         /* worker that serves */
     uint32_t n;
     double sample_s[SAMPLES];
     alignas(CREW_PAIR) _Atomic uint64_t ball;
@@ -32,6 +33,11 @@ double crew_bench_pair_s(const struct crew_bench_job *b)
     return share > LEAST_S ? share : LEAST_S;
 }
 
+static bool over(const struct court *c, double now)
+{
+    return now >= (c->n ? c->until_s : c->over_s) || crew_bench_stopped(c->b);
+}
+
 /* Change `from` into `to` once it is there; false: over, or too late. */
 static bool strike(struct court *c, uint64_t from, uint64_t to, bool serves)
 {
@@ -42,8 +48,7 @@ static bool strike(struct court *c, uint64_t from, uint64_t to, bool serves)
             return true;
         if (seen == END)
             return false;
-        if (serves && tries % LOOK == 0 &&
-            (crew_now_s() >= c->until_s || crew_bench_stopped(c->b)))
+        if (serves && tries % LOOK == 0 && over(c, crew_now_s()))
             return false;
     }
 }
@@ -59,7 +64,7 @@ static void serve(struct court *c)
         double now = crew_now_s();
         if (going && !warm)
             c->sample_s[c->n++] = (now - from) / TRIPS;
-        going = going && now < c->until_s && !crew_bench_stopped(c->b);
+        going = going && !over(c, now);
     }
     atomic_store_explicit(&c->ball, END, memory_order_release);
 }
@@ -87,6 +92,7 @@ static double rally(struct court *c, uint32_t first, uint32_t second)
     c->first = first;
     c->n = 0;
     c->until_s = crew_now_s() + crew_bench_pair_s(c->b);
+    c->over_s = c->until_s + (PATIENCE - 1) * crew_bench_pair_s(c->b);
     atomic_store_explicit(&c->ball, 0,
                           memory_order_relaxed); /* published by the pool's start */
     crew_pool_start(c->b->pool, second, play, c);

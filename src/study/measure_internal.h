@@ -9,11 +9,11 @@
 
 /* Three arrays of doubles in one piece of memory. */
 struct crew_triad {
-    double *a, *b, *c; /* [n]; a is what crew_free() takes */
+    double *a, *b, *c; /* [n]; a is where the memory begins */
     size_t n;
 };
-/* Taken and first touched by the calling thread. False: no memory. */
-bool crew_triad_take(struct crew_triad *t, uint64_t bytes);
+/* Over so many bytes, 192 or more; the calling thread touches all of them. */
+void crew_triad_lay(struct crew_triad *t, void *memory, uint64_t bytes);
 /* a = b + 3 c over [from, to): 24 bytes an element. */
 void crew_triad_pass(const struct crew_triad *t, size_t from, size_t to);
 
@@ -22,7 +22,8 @@ struct crew_chain {
     uint64_t *next; /* [lines * 8] index of the next line's first word */
     size_t lines;
 };
-bool crew_chain_take(struct crew_chain *c, uint64_t bytes);
+/* Over so many bytes, 128 or more; the calling thread touches all lines. */
+void crew_chain_lay(struct crew_chain *c, void *memory, uint64_t bytes);
 uint64_t crew_chain_walk(const struct crew_chain *c, uint64_t at, uint32_t steps);
 
 /* What one worker works on; its memory is first touched by that worker. */
@@ -52,27 +53,36 @@ struct crew_bench_job {
     crew_energy *energy;
     char *fingerprint;
     struct crew_bench_desk *desk; /* [n] */
+    struct crew_sampled *sampled; /* [measures][settings][n]; the slots' once all is measured */
     bool *active;                 /* [n] */
-    atomic_bool stop;             /* relaxed: carries no data */
+    atomic_uint stop;             /* relaxed: carries no data */
     atomic_bool lacking;          /* a worker found no memory; relaxed, E2 of the pool orders */
     const char *_Atomic what;     /* is being measured */
     double began_s, planned_s;    /* of all windows */
     crew_status status;
 };
 
-/* A window over the active workers; out [n] is zeroed first. */
+/* A window over the active workers, added to out [n] and *joules (NULL: not wanted). */
 CREW_CHECKED crew_status crew_bench_window(struct crew_bench_job *b, crew_turn *turn,
                                            void *self, double seconds, struct crew_sampled *out,
                                            double *joules);
 bool crew_bench_stopped(const struct crew_bench_job *b);
+/* Windows that the task is measured in, given so many seconds. */
+uint32_t crew_bench_passes(double seconds);
 
 /* setup.c of it: everything up to the threads. close: in any case. */
 CREW_CHECKED crew_status crew_bench_open(struct crew_bench_job *b, struct crew_error *err);
 void crew_bench_close(struct crew_bench_job *b);
 void crew_bench_note(struct crew_bench *out, const char *fmt, ...) CREW_PRINTF(2, 3);
 
-/* What follows runs on the coordinator. bandwidth.c: nodes; latency.c: core to core. */
-uint32_t crew_bench_find_nodes(const struct crew_bench *out, int32_t *node); /* [n] room */
+/* nodes.c. Numbers of nodes that have a slot, ascending; node has room for [n]. */
+uint32_t crew_bench_find_nodes(const struct crew_bench *out, int32_t *node);
+/* Of those whose memory may be taken, likewise; node has room for [n_all]. The others become
+ * notes of `told`, or NULL. */
+uint32_t crew_bench_find_memory(const struct crew_numa_node *all, uint32_t n_all, int32_t *node,
+                                struct crew_bench *told);
+
+/* What follows runs on the coordinator. nodes.c; latency.c: core to core. */
 CREW_CHECKED crew_status crew_bench_nodes_run(struct crew_bench_job *b);
 CREW_CHECKED crew_status crew_bench_latency_run(struct crew_bench_job *b);
 CREW_CHECKED crew_status crew_bench_watch_run(struct crew_bench_job *b); /* turns.c */

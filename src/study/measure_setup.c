@@ -50,10 +50,19 @@ static crew_status open_task(struct crew_bench_job *b, struct crew_error *err)
     b->parts = (uint32_t)out->rows.rows / out->task_rows;
     struct crew_sampler_round all;
     b->sampler = crew_sampler_create((uint32_t)out->rows.rows, out->task_rows, b->cfg->seed);
-    b->params = crew_alloc(out->n_params * sizeof *b->params);
-    if (!b->sampler || !b->params)
-        return crew_fail(err, CREW_ENOMEM, "no memory for %zu parameters", out->n_params);
+    if (!b->sampler)
+        return crew_fail(err, CREW_ENOMEM, "no memory for the order of %zu rows",
+                         out->rows.rows);
     crew_sampler_round(b->sampler, UINT32_MAX, 0, &all);
+    return CREW_OK;
+}
+
+/* After the memory was counted: this is where it would be taken. */
+static crew_status make_params(struct crew_bench_job *b, struct crew_error *err)
+{
+    b->params = crew_alloc(b->out->n_params * sizeof *b->params);
+    if (!b->params)
+        return crew_fail(err, CREW_ENOMEM, "no memory for %zu parameters", b->out->n_params);
     b->net->ops->init(b->net->model, b->cfg->seed, b->params);
     return CREW_OK;
 }
@@ -100,11 +109,18 @@ static crew_status find_cores(struct crew_bench_job *b, struct crew_error *err)
     if (b->cfg->workers > out->n)
         crew_bench_note(out, "%u slots are measured, not %u: one worker a core", out->n,
                         b->cfg->workers);
+    if (b->cfg->latency && out->n == 1)
+        crew_bench_note(out, "one slot: there is no latency from core to core");
     out->slot = crew_zalloc(out->n * sizeof *out->slot);
     b->active = crew_zalloc(out->n * sizeof *b->active);
     b->desk = crew_zalloc(out->n * sizeof *b->desk);
+    b->sampled =
+        crew_zalloc((size_t)CREW_MEASURES * CREW_SETTINGS * out->n * sizeof *b->sampled);
+    out->passes = crew_bench_passes(b->cfg->seconds);
+    out->pass_s =
+        crew_zalloc((size_t)out->passes * CREW_SETTINGS * out->n * sizeof *out->pass_s);
     b->fingerprint = crew_profile_machine(b->machine);
-    if (!out->slot || !b->active || !b->desk || !b->fingerprint)
+    if (!out->slot || !b->active || !b->desk || !b->sampled || !out->pass_s || !b->fingerprint)
         return crew_fail(err, CREW_ENOMEM, "no memory for %u slots", out->n);
     for (uint32_t i = 0; i < out->n; i++)
         out->slot[i].where = m->slots[i];
@@ -137,6 +153,7 @@ static crew_status size_memory(struct crew_bench_job *b, struct crew_error *err)
         mb = mb < LEAST_TRIAD_MB ? LEAST_TRIAD_MB : mb > MOST_TRIAD_MB ? MOST_TRIAD_MB : mb;
         double most = have / 4 / MB / out->n;
         mb = mb > most ? most : mb;
+        mb = mb < 1 ? 1 : mb;
     }
     if (mb < 2 * cache_mb)
         crew_bench_note(out,
@@ -144,10 +161,9 @@ static crew_status size_memory(struct crew_bench_job *b, struct crew_error *err)
                         "not the speed of memory alone",
                         mb, cache_mb);
     out->triad_bytes = (uint64_t)(mb * MB);
-    bool nodes = b->out->nodes.n > 0;
     double samples = CREW_SAMPLES * sizeof(double) * (CREW_MEASURES * CREW_SETTINGS + 1);
     double need = out->n * ((double)crew_bench_desk_bytes(b) + samples) +
-                  (nodes ? 2 * (double)out->triad_bytes : 0);
+                  (double)out->n_params * sizeof(float);
     if (need <= have)
         return CREW_OK;
     return crew_fail(err, CREW_ENOMEM,
@@ -185,18 +201,20 @@ static crew_status start_threads(struct crew_bench_job *b, struct crew_error *er
 static crew_status choose_nodes(struct crew_bench_job *b, struct crew_error *err)
 {
     struct crew_bench *out = b->out;
-    if (!(out->nodes.node = crew_alloc(out->n * sizeof *out->nodes.node)))
+    struct crew_bench_nodes *nodes = &out->nodes;
+    const struct crew_machine_info *m = crew_machine_info(b->machine);
+    nodes->cores = crew_alloc(out->n * sizeof *nodes->cores);
+    nodes->memory = crew_alloc((m->numa_nodes + 1) * sizeof *nodes->memory);
+    if (!nodes->cores || !nodes->memory)
         return crew_fail(err, CREW_ENOMEM, "no memory for %u slots", out->n);
-    uint32_t n = crew_bench_find_nodes(out, out->nodes.node);
-    out->nodes.n = n > 1 || b->cfg->numa ? n : 0;
-    uint32_t all = crew_machine_info(b->machine)->numa_nodes;
-    if (out->nodes.n && out->nodes.n < all)
-        crew_bench_note(out,
-                        "%u of %u NUMA nodes are measured: the others have no core that is "
-                        "used here",
-                        out->nodes.n, all);
-    if (b->cfg->numa && !n)
-        crew_bench_note(out, "this machine names no NUMA nodes");
+    uint32_t n = crew_bench_find_nodes(out, nodes->cores);
+    nodes->n_memory = crew_bench_find_memory(m->node, m->numa_nodes, nodes->memory, NULL);
+    if (nodes->n_memory && (n > 1 || nodes->n_memory > 1 || b->cfg->numa))
+        nodes->n_cores = n;
+    if (nodes->n_cores)
+        (void)crew_bench_find_memory(m->node, m->numa_nodes, nodes->memory, out);
+    else if (b->cfg->numa)
+        crew_bench_note(out, "this machine names no NUMA node that can be measured");
     return CREW_OK;
 }
 
@@ -218,6 +236,7 @@ crew_status crew_bench_open(struct crew_bench_job *b, struct crew_error *err)
     TRY(open_task(b, err));
     TRY(choose_nodes(b, err));
     TRY(size_memory(b, err));
+    TRY(make_params(b, err));
     if (crew_energy_open(cfg->powercap, &b->energy, &why) != CREW_OK)
         snprintf(out->no_energy, sizeof out->no_energy, "%s", why.text);
     double size = cfg->size;
@@ -241,6 +260,7 @@ void crew_bench_close(struct crew_bench_job *b)
     crew_data_close(&b->data);
     crew_free(b->params);
     crew_free(b->active);
+    crew_free(b->sampled);
     crew_free(b->fingerprint);
     b->pool = NULL;
     b->blas_borrowed = false;
@@ -249,5 +269,6 @@ void crew_bench_close(struct crew_bench_job *b)
     b->sampler = NULL;
     b->params = NULL;
     b->active = NULL;
+    b->sampled = NULL;
     b->fingerprint = NULL;
 }

@@ -3,7 +3,9 @@
  *   out[i]              worker i until E2, then the coordinator
  *   joules              the reader until E2
  *   behind, failed      relaxed: counts that carry no data
- * E1, E2: start and wait of the pool. */
+ * E1, E2: start and wait of the pool. Between them a worker works on a copy of out[i]:
+ * neighbours share cache lines, and a line that two cores write would be measured with every
+ * sample. */
 #include "study/sample.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -15,6 +17,7 @@ enum { LEAST = 3 };                    /* samples of each */
 static const double LEAST_S = 10e-6;   /* a sample: 300 times what reading the clock takes */
 static const double CPU_FROM_S = 1e-3; /* the CPU clock is read where a share is so long */
 static const double START_S = 300e-6;  /* waking a parked worker, with room to spare */
+static const double ENERGY_S = 10;     /* a counter goes round in minutes: it is read earlier */
 
 bool crew_sampled_add(struct crew_sampled *s, double seconds)
 {
@@ -68,20 +71,20 @@ void crew_sampled_free(struct crew_sampled *s)
 
 static bool stopped(const struct crew_window *w)
 {
-    return atomic_load_explicit(w->stop, memory_order_relaxed);
+    return atomic_load_explicit(w->stop, memory_order_relaxed) != 0;
 }
 
-/* Turns that do not count; they also tell how many make a sample that the clock can measure. */
+/* Turns that do not count; before the first window they also tell how many make a sample that
+ * the clock can measure. */
 static uint64_t warm_up(struct crew_window *w, uint32_t worker, struct crew_sampled *s)
 {
-    uint64_t turn = 0;
+    uint64_t turn = s->turns;
     double from = crew_now_s(), until = w->begin_s - START_S;
-    s->repeat = 1;
     for (;;) {
         for (uint64_t i = 0; i < s->repeat; i++)
             w->turn(w->self, worker, turn++);
         double now = crew_now_s();
-        if (now - from < LEAST_S && s->repeat < UINT64_C(1) << 30)
+        if (!s->n && now - from < LEAST_S && s->repeat < UINT64_C(1) << 30)
             s->repeat *= 2;
         else if (now >= until || stopped(w))
             return turn;
@@ -93,40 +96,55 @@ static uint64_t warm_up(struct crew_window *w, uint32_t worker, struct crew_samp
 static void take_samples(struct crew_window *w, uint32_t worker, uint64_t turn,
                          struct crew_sampled *s)
 {
-    double until = w->begin_s + w->seconds, from = crew_now_s();
-    while (!stopped(w)) {
+    double from = crew_now_s(), until = w->begin_s + w->seconds, look = from + ENERGY_S;
+    for (uint64_t taken = 1; !stopped(w); taken++) {
         for (uint64_t i = 0; i < s->repeat; i++)
             w->turn(w->self, worker, turn++);
         double now = crew_now_s();
         bool merged = crew_sampled_add(s, now - from);
-        if (s->turns == LEAST * s->repeat && !merged)
+        if (taken == LEAST)
             atomic_fetch_sub_explicit(&w->behind, 1, memory_order_relaxed);
         if (now >= until && !atomic_load_explicit(&w->behind, memory_order_relaxed))
             return;
         from = merged ? crew_now_s() : now;
+        if (now >= look && w->energy && worker == w->reader) {
+            (void)crew_energy_joules(w->energy);
+            look = now + ENERGY_S;
+        }
     }
+}
+
+/* The list is touched here: no page faults between samples. */
+static bool have_room(struct crew_sampled *s)
+{
+    if (s->sample_s)
+        return true;
+    s->repeat = 1;
+    s->sample_s = crew_zalloc(CREW_SAMPLES * sizeof *s->sample_s);
+    return s->sample_s;
 }
 
 static void share(void *self, uint32_t worker)
 {
     struct crew_window *w = self;
-    struct crew_sampled *s = &w->out[worker];
-    if (!(s->sample_s = crew_alloc(CREW_SAMPLES * sizeof *s->sample_s))) {
+    struct crew_sampled mine = w->out[worker], *s = &mine;
+    if (!have_room(s)) {
         atomic_fetch_add_explicit(&w->failed, 1, memory_order_relaxed);
         atomic_fetch_sub_explicit(&w->behind, 1, memory_order_relaxed);
         return;
     }
-    memset(s->sample_s, 0, CREW_SAMPLES * sizeof *s->sample_s); /* no page faults later */
     uint64_t turn = warm_up(w, worker, s);
     bool reads = w->energy && worker == w->reader;
     double joules = reads ? crew_energy_joules(w->energy) : (double)NAN;
     while (crew_now_s() < w->begin_s && !stopped(w))
         ;
-    double cpu_s = crew_thread_cpu_s();
+    double cpu_s = crew_thread_cpu_s(), wall_s = s->wall_s, turns = (double)s->turns;
     take_samples(w, worker, turn, s);
-    s->cpu_s = s->wall_s >= CPU_FROM_S ? crew_thread_cpu_s() - cpu_s : (double)NAN;
+    s->window_s = (s->wall_s - wall_s) / ((double)s->turns - turns);
+    s->cpu_s += s->wall_s - wall_s >= CPU_FROM_S ? crew_thread_cpu_s() - cpu_s : (double)NAN;
     if (reads)
         w->joules = crew_energy_joules(w->energy) - joules;
+    w->out[worker] = mine;
 }
 
 crew_status crew_window_run(struct crew_window *w)
@@ -148,8 +166,5 @@ crew_status crew_window_run(struct crew_window *w)
     for (uint32_t i = 1; i < n; i++)
         if (w->active[i])
             crew_pool_wait(w->pool, i);
-    for (uint32_t i = 0; i < n; i++)
-        if (w->active[i] && crew_sampled_finish(&w->out[i]) != CREW_OK)
-            return CREW_ENOMEM;
     return atomic_load_explicit(&w->failed, memory_order_relaxed) ? CREW_ENOMEM : CREW_OK;
 }

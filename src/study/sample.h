@@ -15,25 +15,26 @@ struct crew_window {
     crew_pool *pool;
     crew_turn *turn;
     void *self;
-    double warm_s;            /* turns that do not count before it; at least one */
-    double seconds;           /* how long; three samples in any case */
-    const _Atomic bool *stop; /* ends it; relaxed */
-    const bool *active;       /* [workers] who takes part */
-    struct crew_sampled *out; /* [workers] zeroed; written where active */
-    crew_energy *energy;      /* or NULL */
-    double joules;            /* out: what it took, NaN */
-    double begin_s;           /* set when it begins; a turn may read it */
-    uint32_t reader;          /* of energy */
-    atomic_uint behind;       /* workers with too few samples yet */
+    double warm_s;                /* turns that do not count before it; at least one */
+    double seconds;               /* how long; three samples in any case */
+    const _Atomic uint32_t *stop; /* not 0: ends it; relaxed */
+    const bool *active;           /* [workers] who takes part */
+    struct crew_sampled
+        *out;            /* [workers] added to where active; zeroed before the first time */
+    crew_energy *energy; /* or NULL */
+    double joules;       /* out: what it took, NaN */
+    double begin_s;      /* set when it begins; a turn may read it */
+    uint32_t reader;     /* of energy */
+    atomic_uint behind;  /* workers with too few samples yet */
     atomic_uint failed;
 };
 
-/* Coordinator of the pool only. CREW_ENOMEM. Free each of out with crew_sampled_free(). */
+/* Coordinator of the pool only. CREW_ENOMEM. Once all windows are over, crew_sampled_finish()
+ * each of out; crew_sampled_free() in any case. */
 CREW_CHECKED crew_status crew_window_run(struct crew_window *w);
 
 /* Add `repeat` turns that took so long together. sample_s has room for CREW_SAMPLES. True:
- * merged.
- */
+ * merged. */
 bool crew_sampled_add(struct crew_sampled *s, double seconds);
 /* Fill in the figures, cut sample_s to its length. CREW_ENOMEM. */
 CREW_CHECKED crew_status crew_sampled_finish(struct crew_sampled *s);

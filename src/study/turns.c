@@ -30,11 +30,13 @@ static void lay(void *self, uint32_t worker)
     d->label = crew_zalloc(rows * sizeof *d->label);
     d->workspace = crew_zalloc(b->net->ops->workspace_bytes(b->net->model, b->out->task_rows));
     d->grad = crew_zalloc(b->out->n_params * sizeof *d->grad);
-    if (!d->matrix || !d->x || !d->label || !d->workspace || !d->grad ||
-        !crew_triad_take(&d->triad, b->out->triad_bytes)) {
+    double *arrays = crew_alloc((size_t)b->out->triad_bytes);
+    if (!d->matrix || !d->x || !d->label || !d->workspace || !d->grad || !arrays) {
+        crew_free(arrays);
         atomic_store_explicit(&b->lacking, true, memory_order_relaxed);
         return;
     }
+    crew_triad_lay(&d->triad, arrays, b->out->triad_bytes);
     for (size_t i = 0; i < 3 * size * size; i++) /* some of both signs: sums stay small */
         d->matrix[i] = (float)((i * 7919) % 1021) / 1021.0f - 0.5f;
 }
@@ -78,12 +80,12 @@ void crew_turn_gradient(void *self, uint32_t worker, uint64_t turn)
     struct crew_bench_job *b = self;
     struct crew_bench_desk *d = &b->desk[worker];
     struct crew_batch batch = {d->x, d->label, 0, 1.0f / (float)b->out->task_rows};
-    const struct crew_task_context task = {.seed = b->cfg->seed, .round = 1};
+    const struct crew_task_context task = {.seed = b->cfg->seed, .round = 1, .stop = &b->stop};
     double loss;
     const uint32_t *rows = crew_sampler_rows(
         b->sampler, (uint32_t)((turn * b->out->n + worker) % b->parts), &batch.rows);
     crew_dataset_gather(b->data.train, rows, batch.rows, d->x, d->label);
-    /* cannot be stopped, and initial weights give finite numbers: nothing can fail */
+    /* once stopped nothing counts, and initial weights give finite numbers: no failure */
     (void)!b->net->ops->gradient(b->net->model, &task, b->params, &batch, d->workspace, false,
                                  d->grad, &loss);
 }

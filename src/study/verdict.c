@@ -2,6 +2,7 @@
  * how long a round then takes. Predictions hold the mean times constant. */
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/stats.h"
 #include "study/measure_internal.h"
 #include <math.h>
 #include <stdlib.h>
@@ -46,12 +47,17 @@ double crew_queue_round_s(const double *cost, uint32_t n, uint64_t tasks, double
     return end;
 }
 
+static double mean_s(const struct crew_bench *out, uint32_t worker, int how)
+{
+    return out->slot[worker].measured[CREW_GRADIENT][how].mean_s;
+}
+
 static void predict(struct crew_bench *out, const double *cost, const uint64_t *quota,
                     double *scratch)
 {
     double alone = (double)INFINITY, fixed = 0;
     for (uint32_t i = 0; i < out->n; i++) {
-        double one = out->slot[i].measured[CREW_GRADIENT][CREW_ALONE].mean_s;
+        double one = mean_s(out, i, out->n > 1 ? CREW_ALONE : CREW_TOGETHER); /* the same */
         alone = one < alone ? one : alone;
         double share = (double)quota[i] * cost[i];
         fixed = share > fixed ? share : fixed;
@@ -63,6 +69,31 @@ static void predict(struct crew_bench *out, const double *cost, const uint64_t *
     out->round[2] =
         (struct crew_bench_round){"queue", crew_queue_round_s(cost, out->n, tasks, scratch)};
     out->round[3] = (struct crew_bench_round){"fixed", fixed};
+}
+
+/* From how far the passes differ in best / cost. Each pass has both, so what slows down all
+ * cores for longer than that is not counted. */
+static double speed_se(const struct crew_bench *out, int how, uint32_t best, uint32_t worker)
+{
+    struct crew_stats passes = {0};
+    for (uint32_t p = 0; p < out->passes; p++) {
+        const double *cost = &out->pass_s[((size_t)p * CREW_SETTINGS + (size_t)how) * out->n];
+        if (isfinite(cost[worker]) && isfinite(cost[best]))
+            crew_stats_add(&passes, cost[best] / cost[worker]);
+    }
+    return passes.n > 1 ? crew_stats_sd(&passes) / sqrt((double)passes.n) : (double)NAN;
+}
+
+static void find_speeds(struct crew_bench *out, int how)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < out->n; i++)
+        if (mean_s(out, i, how) < mean_s(out, best, how))
+            best = i;
+    for (uint32_t i = 0; i < out->n; i++) {
+        out->slot[i].speed[how] = mean_s(out, best, how) / mean_s(out, i, how);
+        out->slot[i].speed_se[how] = speed_se(out, how, best, i);
+    }
 }
 
 static struct crew_bench_kind *row_of(struct crew_bench *out, int32_t kind)
@@ -84,9 +115,10 @@ static void group(struct crew_bench *out)
         k->slots++;
         k->parked += !s->planned;
         k->planned += s->planned;
-        k->mean += (s->relative_speed - k->mean) / k->slots;
-        k->slowest = s->relative_speed < k->slowest ? s->relative_speed : k->slowest;
-        k->fastest = s->relative_speed > k->fastest ? s->relative_speed : k->fastest;
+        double speed = s->speed[CREW_ALONE];
+        k->mean += (speed - k->mean) / k->slots;
+        k->slowest = speed < k->slowest ? speed : k->slowest;
+        k->fastest = speed > k->fastest ? speed : k->fastest;
     }
 }
 
@@ -97,17 +129,14 @@ crew_status crew_bench_verdict(struct crew_bench *out)
     uint64_t *quota = crew_alloc(n * sizeof *quota);
     out->kind = crew_zalloc(n * sizeof *out->kind);
     bool whole = cost && scratch && quota && out->kind;
-    double best = (double)INFINITY;
-    for (uint32_t i = 0; whole && i < n; i++) {
-        cost[i] = out->slot[i].measured[CREW_GRADIENT][CREW_TOGETHER].mean_s;
-        best = cost[i] < best ? cost[i] : best;
-    }
+    for (uint32_t i = 0; whole && i < n; i++)
+        cost[i] = mean_s(out, i, CREW_TOGETHER);
     if (whole) {
         crew_minmax_split(cost, n, out->batch_tasks, scratch, quota);
-        for (uint32_t i = 0; i < n; i++) {
-            out->slot[i].relative_speed = best / cost[i];
+        for (uint32_t i = 0; i < n; i++)
             out->slot[i].planned = quota[i];
-        }
+        find_speeds(out, CREW_ALONE);
+        find_speeds(out, CREW_TOGETHER);
         predict(out, cost, quota, scratch);
         group(out);
     }
