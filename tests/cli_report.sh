@@ -12,13 +12,13 @@ e = t["traceEvents"]
 tasks = [x for x in e if x["ph"] == "X" and x["cat"] == "task"]
 rounds = [x for x in e if x["ph"] == "X" and x["name"] == "plan and wait"]
 last = {}
-for x in sorted(tasks, key=lambda x: x["ts"]):  # a worker does one task at a time (times have 3 digits)
-    assert x["ts"] >= last.get(x["tid"], 0) - 0.002, x
+for x in sorted(tasks, key=lambda x: x["ts"]):  # a worker does one task at a time
+    assert x["ts"] >= last.get(x["tid"], 0) - 0.0001, x  # what sums of such numbers are off
     last[x["tid"]] = x["ts"] + x["dur"]
 inside = {x["args"]["round"]: x for x in rounds}
 for x in tasks:  # within its round, and never on the coordinator's row
     r = inside[x["args"]["round"]]
-    assert x["tid"] > 0 and x["dur"] > 0 and x["ts"] >= r["ts"] - 0.002, x
+    assert x["tid"] > 0 and x["dur"] > 0 and x["ts"] >= r["ts"], x
 have = {"tasks": len(tasks), "rounds": len(rounds), "first": rounds[0]["args"]["round"] if rounds else 0,
         "dropped": sum(x["name"] == "dropped task" for x in tasks),
         "quotas": sum(x["name"] == "quota" for x in e),
@@ -60,7 +60,7 @@ else
     pid=$!
     wait_for "$tmp/long.jsonl"
     sleep 0.3
-    kill -INT $pid
+    kill -TERM $pid
     wait $pid
     spans "$tmp/long.json" rounds=some tasks=some
 fi
@@ -87,8 +87,9 @@ cat >"$tmp/bench.json" <<'JSON'
 JSON
 cat >"$tmp/comparison.json" <<'JSON'
 {"against": "uniform", "same_weights": true, "policies": [
-  {"policy": "uniform", "wall_s": [4, 2, 3], "worker_s": [6, 6, 7], "curve": [[0, 0, 2.5], [3, 6, 0.25]]},
-  {"policy": "queue", "wall_s": [1, null, 3], "ratio_wall": {"median": 0.7, "low": 0.6, "high": 1.1,
+  {"policy": "uniform", "train_s": [4, 2, 3], "worker_s": [6, 6, 7], "curve": [[0, 0, 2.5], [3, 6, 0.25]]},
+  {"policy": "greedy", "train_s": [1], "drops": true, "reached": [false], "ratio_train": {"median": null}},
+  {"policy": "queue", "train_s": [1, null, 3], "ratio_train": {"median": 0.7, "low": 0.6, "high": 1.1,
    "within_noise": true}, "curve": {"seconds": [0, 2], "worker_seconds": [0, 4], "loss": [2.5, 0.25]}}, 7]}
 JSON
 mkdir "$tmp/out.d"
@@ -124,7 +125,8 @@ expect 1 "exists already" report "$tmp/ata.jsonl" -o "$page"
 expect 2 "FILE... is missing" report
 expect 3 "$tmp/absent: No such file" report "$tmp/absent" -o "$tmp/x.html"
 echo "no log" >"$tmp/text"
-expect 3 "$tmp/text: nothing usable in its 1 lines" report "$tmp/ata.jsonl" "$tmp/text" -o "$tmp/x.html"
+expect 3 "none of the 3 files is usable" report "$tmp/absent" "$tmp/text" "$tmp/text" -o "$tmp/x.html"
+grep -qF "$tmp/text: nothing usable in its 1 lines" "$tmp/err" || miss "why a file is skipped"
 expect 1 "cannot be written" report "$tmp/ata.jsonl" -o /none/report.html
 [ "$(echo "$tmp"/x*)" = "$tmp/x*" ] || miss "a report that fails left $(echo "$tmp"/x*)"
 
@@ -132,16 +134,67 @@ if ! command -v gnuplot >/dev/null; then
     echo "skip: the page: gnuplot is not installed (Debian package gnuplot-nox)"
     done_testing
 fi
-run report "$tmp/ata.jsonl" "$tmp/ata.timeline.json" "$tmp/sim.jsonl" "$hostile" "$tmp/bench.json" \
-    "$tmp/comparison.json" -o "$page" --force
+run report "$tmp/ata.jsonl" "$tmp/ata.timeline.json" "$tmp/absent" "$tmp/sim.jsonl" "$hostile" "$tmp/bench.json" \
+    "$tmp/text" "$tmp/comparison.json" "$tmp/ata.jsonl" -o "$page" --force
 [ "$code" -eq 0 ] && [ ! -s "$tmp/out" ] || miss "report: exit code $code"
 grep -qF "2 of 14 lines skipped" "$tmp/err" || miss "skipped lines are not told"
+[ "$(grep -c '^crew report: .*; skipped$' "$tmp/err")" -eq 2 ] || miss "skipped files are not told"
 # Loss twice; quotas and times of three runs, tasks of one; latency.
 python3 tests/report_page.py "$page" 10 17 2>"$tmp/err" || miss "the page"
 for words in "Quotas over the rounds" "The last 10 rounds" "the log has no end" "0.700 (0.600–1.100), noise" \
-    "&lt;b&gt;Model&lt;/b&gt;" "onerror=x&gt;" "The final weights are the same" "queue"; do
+    "&lt;b&gt;Model&lt;/b&gt;" "onerror=x&gt;" "dropped nothing are the same, bit for bit" "comparison: queue" \
+    "greedy dropped late results" "greedy *" "absent: No such file" "The least is 49, from 1 to 0"; do
     grep -qF -e "$words" "$page" || miss "no '$words' in the page"
 done
+[ "$(grep -c '<td class="text">ata</td>' "$page")" -eq 1 ] || miss "a file named twice"
+# What an earlier report left is replaced, also by nothing.
+[ "$(wc -l <"$tmp/out.d/report-latency.csv")" -eq 3 ] || miss "report-latency.csv"
+run report "$tmp/sim.jsonl" -o "$tmp/out.d/report.html" -q -f
+[ "$(cat "$tmp/out.d/report-latency.csv")" = "file,from,to,ns" ] || miss "the latencies of an earlier report"
+
+# All that is not a log in one page: no script, no tag of theirs, no plot without marks.
+python3 - "$tmp" 2>"$tmp/err" <<'PY' || miss "hostile files"
+import json, os, sys
+os.makedirs(sys.argv[1] + "/h")
+os.chdir(sys.argv[1] + "/h")
+def r(i, **k):
+    e = {"event": "round", "round": i, "loss": 2 / i, "seconds": 1, "wait_s": .9, "elapsed_s": i, "worker_s": 1.5,
+         "quota": [3, 1], "done": [3, 1], "mean_ms": [100, 200]}
+    return json.dumps({**e, **k}) + "\n"
+files = {
+    "huge": r(1, seconds=1e308) + r(2, loss=1e308) + r(3, quota=[1e300, 1], mean_ms=[1e300, 1e-300]),
+    "tiny": r(1, seconds=1e-300, elapsed_s=1e-300, worker_s=1e-300, loss=1e-300) + r(2, elapsed_s=2e-300),
+    "back": r(2) + r(1, elapsed_s=-5) + r(1, elapsed_s=1),
+    "nan": r(1).replace("2.0", "NaN") + r(2).replace("0.9", "Infinity") + r(3),
+    "one round": r(1),
+    "one worker": r(1, quota=[4], done=[4], mean_ms=[1]) + r(2, quota=[4], done=[4], mean_ms=[1]),
+    "500 workers": "".join(r(i, quota=[1] * 500, done=[2] * 500, mean_ms=list(range(1, 501))) for i in range(1, 9)),
+    "types": r(1, quota={"a": 1}, done="x", mean_ms=[None, "x", {}]) + '{"event": 5}\n{"event": "end", "error": 5}\n'
+             '{"event": "start", "config": 5, "machine": [1], "notes": {"a": 1}}\n' + r(2, round=[3]),
+    "deep": r(1) + "[" * 100000 + "\n" + '{"a":' * 100000 + "\n",
+    "<script>alert(1)<": '{"event": "start", "config": {"policy": "<script>%s%n", "model": "&amp;\\"\'"}, "machine": '
+                         '{"<b>": "<i>"}, "notes": ["</p><script>x"]}\n' + r(1) + r(2),
+    "new\nline": r(1), "a&b%c\"d'e`f": r(1), "\x1b[31m": r(1), "\udcff\udcfe": r(1),
+}
+for name, text in files.items():
+    open(name + ".jsonl", "w", errors="surrogateescape").write(text)
+open("binary.jsonl", "wb").write(r(1).encode() + bytes(range(256)) * 400 + b"\n" + r(2).encode())
+json.dump({"slots": 5, "latency_ns": ["x", {"a": [1]}, [1, 2, 3, 4, 5], [1e308, -1]], "machine": [1]}, open("b.json", "w"))
+json.dump({"policies": [1, None, [], {"policy": 5}, {"policy": "<script>", "train_s": [1e308, 1e308], "ratio_train": 7,
+           "curve": {"seconds": [1e300, 1, -1, 2], "worker_seconds": [1, 2, 3, 4], "loss": [1, 1e308, 3, 4]}}]},
+          open("c.json", "w"))
+open("t.csv", "w").write("round,worker,kept,seconds,start_s\n1,0,1,1e308,1e308\n1,4294967290,1,1,1\n2,0,1,1e-300,0\n"
+                         "18446744073709551615,1,1,0.5,1\n")
+PY
+run report "$tmp"/h/* -o "$tmp/hostile.html"
+[ "$code" -eq 0 ] || miss "hostile files: exit code $code"
+plots=$(grep -c '<svg ' "$tmp/hostile.html")
+[ "$plots" -gt 30 ] || miss "hostile files: $plots plots"
+python3 tests/report_page.py "$tmp/hostile.html" "$plots" "$(grep -c '<table' "$tmp/hostile.html")" 2>"$tmp/err" ||
+    miss "the page of hostile files"
+
+run report "$tmp/h/one round.jsonl" -o "$tmp/one.html" -q
+python3 tests/report_page.py "$tmp/one.html" 4 2 2>"$tmp/err" || miss "the page of one round"
 run report "$tmp/greedy.json" -o "$tmp/alone.html" -q
 [ "$code" -eq 0 ] && [ ! -s "$tmp/err" ] || miss "a timeline alone: exit code $code"
 python3 tests/report_page.py "$tmp/alone.html" 2 2 2>"$tmp/err" || miss "the page of a timeline alone"
@@ -152,11 +205,12 @@ if [ -z "$browser" ]; then
     echo "skip: looking at the page: chromium is not installed"
     done_testing
 fi
-for width in 390 1280; do
+for scheme in light dark; do
+    [ $scheme = light ] && width=390 prefer=1 || width=1280 prefer=0
     HOME=$tmp timeout 120 "$browser" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
         --user-data-dir="$tmp/browser" --hide-scrollbars --enable-logging=stderr --window-size=$width,3000 \
-        --screenshot="$tmp/$width.png" "file://$page" >"$tmp/console" 2>&1
-    python3 - "$tmp/$width.png" $width 2>"$tmp/err" <<'PY' || miss "the picture of $width pixels"
+        --blink-settings=preferredColorScheme=$prefer --screenshot="$tmp/$width.png" "file://$page" >"$tmp/console" 2>&1
+    python3 - "$tmp/$width.png" $width $scheme 2>"$tmp/err" <<'PY' || miss "the $scheme picture of $width pixels"
 import struct, sys, zlib
 data = open(sys.argv[1], "rb").read()
 width, height = struct.unpack(">II", data[16:24])
@@ -166,7 +220,9 @@ while at < len(data):
     n, = struct.unpack(">I", data[at:at + 4])
     pixels += data[at + 8:at + 8 + n] if data[at + 4:at + 8] == b"IDAT" else b""
     at += n + 12
-assert len(set(zlib.decompress(pixels))) > 100  # not one colour
+pixels = zlib.decompress(pixels)
+assert len(set(pixels)) > 100  # not one colour
+assert (pixels[1] > 127) == (sys.argv[3] == "light"), pixels[:4]  # of the first pixel, whatever the filter
 PY
     ! grep CONSOLE "$tmp/console" || miss "the browser complains"
 done

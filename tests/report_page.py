@@ -24,12 +24,13 @@ class Page(HTMLParser):
         if tag == "svg":
             self.plots.append({"label": a.get("aria-label", ""), "role": a.get("role"), "marks": 0})
         self.tables += tag == "table"
-        # A mark is drawn in a colour; axes and grid have the ink's or a grey.
+        # A mark is drawn in a colour, where axes and grid have the ink's or a grey, and goes somewhere.
         colour = {a.get("fill", ""), a.get("stroke", "")}
         grey = {"rgb(128, 128, 128)", "rgb(128,128,128)"}
-        if tag in MARKS and any(c.startswith("rgb") and c not in grey for c in colour):
+        moves = tag != "path" or len(set(re.findall(r"-?[\d.]+,-?[\d.]+", a.get("d", "")))) > 1
+        if tag in MARKS and moves and any(c.startswith("rgb") and c not in grey for c in colour):
             self.plots[-1]["marks"] += 1
-        elif tag in MARKS and any(c.startswith("rgb") and c not in grey for c in self.colour[-1:]):
+        elif tag in MARKS and moves and any(c.startswith("rgb") and c not in grey for c in self.colour[-1:]):
             self.plots[-1]["marks"] += 1
         if not closed and tag not in VOID:
             self.open.append(tag)

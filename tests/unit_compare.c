@@ -61,18 +61,18 @@ static void constant_times_give_exact_figures(void **state)
     const struct crew_comparison_policy *p = compare(&cfg);
     assert_int_equal(result.n_policies, 3);
     assert_int_equal(result.workers, 3);
-    is_near(p[0].run[0].wall_s, 32, 1e-12);
+    is_near(p[0].run[0].train_s, 32, 1e-12);
     is_near(p[0].run[0].worker_s, 56, 1e-12);
     is_near(p[0].run[0].idle_s, 3 * 32 - 56, 1e-12);
     is_near(p[0].run[0].round_mean_s, 8, 1e-12);
     is_near(p[0].run[0].round_p95_s, 8, 1e-12);
     is_near(p[0].quota_mean[0], 2, 0);
     is_near(p[0].tasks_mean[2], 2, 0);
-    is_near(p[1].run[0].wall_s, 16, 1e-12);
-    is_near(p[1].ratio_wall.median, 0.5, 1e-12);
+    is_near(p[1].run[0].train_s, 16, 1e-12);
+    is_near(p[1].ratio_train.median, 0.5, 1e-12);
     is_near(p[1].ratio_worker.median, p[1].run[0].worker_s / 56, 1e-12);
     is_near(p[1].quota_mean[0] + p[1].quota_mean[1] + p[1].quota_mean[2], 6, 1e-12);
-    is_near(p[2].ratio_wall.median, 0.5, 1e-12);
+    is_near(p[2].ratio_train.median, 0.5, 1e-12);
     is_near(p[2].quota_mean[0], 0, 0);
     is_near(p[2].tasks_mean[0] + p[2].tasks_mean[1] + p[2].tasks_mean[2], 6, 1e-12);
     assert_int_equal(p[0].n_points, 4);
@@ -98,8 +98,8 @@ static void policies_that_drop_nothing_end_with_the_same_weights(void **state)
     assert_true(p[2].drops && p[2].run[0].dropped);
     assert_false(p[0].drops);
     assert_true(p[0].run[0].weights_digest != p[0].run[1].weights_digest); /* another seed */
-    assert_true(p[0].ratio_wall.n == 3 && p[0].ratio_wall.low == 1 &&
-                p[0].ratio_wall.high == 1);
+    assert_true(p[0].ratio_train.n == 3 && p[0].ratio_train.low == 1 &&
+                p[0].ratio_train.high == 1);
 }
 
 static void real_threads_end_with_the_weights_of_virtual_ones(void **state)
@@ -119,7 +119,7 @@ static void real_threads_end_with_the_weights_of_virtual_ones(void **state)
     assert_true(p[0].run[0].weights_digest == digest && p[3].run[1].weights_digest == digest);
     for (size_t k = 0; k < 4; k++)
         for (uint32_t r = 0; r < 2; r++)
-            is_near(p[k].run[r].idle_s, fmax(2 * p[k].run[r].wall_s - p[k].run[r].worker_s, 0),
+            is_near(p[k].run[r].idle_s, fmax(2 * p[k].run[r].train_s - p[k].run[r].worker_s, 0),
                     1e-9);
     cfg.train.times = "1,2";
     compare(&cfg);
@@ -129,10 +129,10 @@ static void real_threads_end_with_the_weights_of_virtual_ones(void **state)
 
 /* ---- What is made of the runs ---- */
 
-static struct crew_comparison_run made_up(double wall_s, uint64_t digest)
+static struct crew_comparison_run made_up(double train_s, uint64_t digest)
 {
     return (struct crew_comparison_run){
-        .finished = true, .wall_s = wall_s, .worker_s = 1, .weights_digest = digest};
+        .finished = true, .train_s = train_s, .worker_s = 1, .weights_digest = digest};
 }
 
 static void ratios_are_taken_within_each_repeat(void **state)
@@ -141,21 +141,56 @@ static void ratios_are_taken_within_each_repeat(void **state)
     struct crew_comparison_run a[] = {made_up(1, 7), made_up(10, 7), made_up(100, 7)},
                                b[] = {made_up(2, 7), made_up(30, 7), made_up(150, 7)};
     struct crew_comparison_policy p[] = {{.policy = "a", .run = a}, {.policy = "b", .run = b}};
-    struct crew_comparison c = {.n_policies = 2, .policy = p, .repeats = 3, .against = 0};
+    struct crew_comparison c = {.n_policies = 2,
+                                .policy = p,
+                                .repeats = 3,
+                                .target_loss = (double)NAN,
+                                .target_accuracy = (double)NAN};
     crew_comparison_summarise(&c, false);
-    is_near(p[1].ratio_wall.median, 2, 1e-12); /* of 2, 3, 1.5; all seconds: 182 / 111 */
-    is_near(p[1].ratio_wall.low, 1.5, 1e-12);
-    is_near(p[1].ratio_wall.high, 3, 1e-12);
-    is_near(p[1].median[CREW_FIGURE_WALL], 30, 0);
-    assert_false(crew_spread_holds_one(&p[1].ratio_wall));
+    is_near(p[1].ratio_train.median, 2, 1e-12); /* of 2, 3, 1.5; all seconds: 182 / 111 */
+    is_near(p[1].ratio_train.low, 1.5, 1e-12);
+    is_near(p[1].ratio_train.high, 3, 1e-12);
+    is_near(p[1].median[CREW_FIGURE_TRAIN], 30, 0);
+    assert_true(
+        crew_spread_holds_one(&p[1].ratio_train)); /* three on one side are not enough */
     a[2].finished = false;
-    b[0].wall_s = 0.5;
+    b[0].train_s = 0.5;
     crew_comparison_summarise(&c, false);
-    assert_int_equal(p[1].ratio_wall.n, 2); /* 0.5, 3 */
-    assert_true(crew_spread_holds_one(&p[1].ratio_wall));
-    b[1].wall_s = b[2].wall_s = 0.5;
+    assert_int_equal(p[1].ratio_train.n, 2); /* 0.5, 3 */
+    assert_true(crew_spread_holds_one(&p[1].ratio_train));
+    b[1].train_s = b[2].train_s = 0.5;
     crew_comparison_summarise(&c, true);
     assert_int_equal(c.against, 1);
+}
+
+/* A run that ended before the target has seconds, but not those to the target. */
+static void ratios_are_of_runs_that_did_the_same_work(void **state)
+{
+    (void)state;
+    struct crew_comparison_run a[] = {made_up(4, 7), made_up(4, 7), made_up(4, 7)},
+                               b[] = {made_up(1, 7), made_up(2, 7), made_up(3, 7)};
+    struct crew_comparison_policy p[] = {{.policy = "a", .run = a}, {.policy = "b", .run = b}};
+    struct crew_comparison c = {.n_policies = 2,
+                                .policy = p,
+                                .repeats = 3,
+                                .target_loss = (double)NAN,
+                                .target_accuracy = (double)NAN};
+    b[0].timed_out = true; /* not: a quarter of the time */
+    crew_comparison_summarise(&c, false);
+    assert_int_equal(p[1].ratio_train.n, 2);
+    is_near(p[1].ratio_train.low, 0.5, 0);
+    c.target_loss = 1;
+    a[0].reached = a[1].reached = a[2].reached = b[2].reached = true;
+    crew_comparison_summarise(&c, true);
+    assert_int_equal(c.against, 0); /* b is faster, but seldom gets there */
+    assert_int_equal(p[1].ratio_train.n, 1);
+    is_near(p[1].ratio_train.median, 0.75, 0);
+    b[2].reached = false;
+    crew_comparison_summarise(&c, false);
+    assert_true(p[1].ratio_train.n == 0 && isnan(p[1].ratio_train.median));
+    b[0].reached = true; /* in the very round that passed the limit */
+    crew_comparison_summarise(&c, false);
+    is_near(p[1].ratio_train.median, 0.25, 0);
 }
 
 static void other_weights_are_found(void **state)
@@ -164,7 +199,11 @@ static void other_weights_are_found(void **state)
     struct crew_comparison_run a[] = {made_up(1, 7), made_up(1, 7)},
                                b[] = {made_up(1, 7), made_up(1, 7)};
     struct crew_comparison_policy p[] = {{.policy = "a", .run = a}, {.policy = "b", .run = b}};
-    struct crew_comparison c = {.n_policies = 2, .policy = p, .repeats = 2};
+    struct crew_comparison c = {.n_policies = 2,
+                                .policy = p,
+                                .repeats = 2,
+                                .target_loss = (double)NAN,
+                                .target_accuracy = (double)NAN};
     crew_comparison_summarise(&c, false);
     assert_int_equal(c.same, CREW_SAME_YES);
     b[1].weights_digest = 8;
@@ -313,8 +352,45 @@ static void a_stop_leaves_what_is_finished(void **state)
     assert_true(result.stopped);
     assert_int_equal(w.ended, 4);
     assert_true(p[0].run[0].finished && p[1].run[1].finished && !p[0].run[1].finished);
-    assert_int_equal(p[1].ratio_wall.n, 1);
-    assert_false(crew_spread_holds_one(&p[1].ratio_wall));
+    assert_int_equal(p[1].ratio_train.n, 1);
+    assert_false(crew_spread_holds_one(&p[1].ratio_train));
+}
+
+/* greedy needs more of the recording than the others, and it runs out. */
+static void a_run_that_fails_leaves_what_is_finished(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/unit_compare.XXXXXX", speeds[64];
+    int fd = mkstemp(path);
+    FILE *f = fdopen(fd, "w");
+    assert_non_null(f);
+    fputs("round,worker,task,kept,seconds,cpu_seconds,work\n", f);
+    for (int i = 1; i <= 12; i++)
+        fprintf(f, "%d,0,0,1,%d,,1\n%d,1,1,1,1,,1\n", i, i % 2 ? 1 : 2, i);
+    assert_int_equal(fclose(f), 0);
+    snprintf(speeds, sizeof speeds, "replay(%s)", path);
+    struct watcher w = {.begun = 0};
+    struct crew_comparison_config cfg = base_config("uniform,greedy");
+    cfg.train.speeds = speeds;
+    cfg.train.rounds = 4;
+    cfg.on_begin = on_begin;
+    cfg.on_end = on_end;
+    cfg.user = &w;
+    crew_comparison_free(&result);
+    crew_status status = crew_compare(&cfg, &result, &err);
+    if (status != CREW_EINPUT)
+        fail_msg("%s", err.text);
+    unlink(path);
+    assert_non_null(strstr(err.text, "greedy, repeat 1: "));
+    assert_string_equal(result.error, err.text);
+    assert_int_equal(w.ended, 2);
+    assert_int_equal(w.finished, 1);
+    assert_int_equal(result.n_policies, 2);
+    assert_true(result.stopped && result.policy[0].run[0].finished &&
+                !result.policy[1].run[0].finished);
+    json_t *o = crew_comparison_json(&result, NULL, 0, false);
+    assert_string_equal(json_string_value(json_object_get(o, "error")), err.text);
+    json_decref(o);
 }
 
 /* ---- Energy, files, refusals ---- */
@@ -370,8 +446,8 @@ static void json_says_what_is_known_and_null_of_the_rest(void **state)
     json_t *list = json_object_get(o, "policies"), *first = json_array_get(list, 0),
            *second = json_array_get(list, 1);
     assert_int_equal(json_array_size(list), 2);
-    is_near(json_real_value(json_array_get(json_object_get(first, "wall_s"), 0)), 32, 1e-12);
-    assert_true(json_is_null(json_array_get(json_object_get(second, "wall_s"), 0)));
+    is_near(json_real_value(json_array_get(json_object_get(first, "train_s"), 0)), 32, 1e-12);
+    assert_true(json_is_null(json_array_get(json_object_get(second, "train_s"), 0)));
     assert_true(json_is_null(json_array_get(json_object_get(first, "joules"), 0)));
     assert_true(json_is_null(json_array_get(json_object_get(first, "reached"), 0)));
     assert_true(json_is_null(json_object_get(o, "same_weights")));
@@ -423,12 +499,14 @@ int main(void)
         cmocka_unit_test(policies_that_drop_nothing_end_with_the_same_weights),
         cmocka_unit_test(real_threads_end_with_the_weights_of_virtual_ones),
         cmocka_unit_test(ratios_are_taken_within_each_repeat),
+        cmocka_unit_test(ratios_are_of_runs_that_did_the_same_work),
         cmocka_unit_test(other_weights_are_found),
         cmocka_unit_test(a_run_ends_when_the_smoothed_loss_is_low_enough),
         cmocka_unit_test(a_run_ends_when_the_validation_accuracy_is_high_enough),
         cmocka_unit_test(each_repeat_begins_with_another_policy),
         cmocka_unit_test(real_time_is_warmed_up),
         cmocka_unit_test(a_stop_leaves_what_is_finished),
+        cmocka_unit_test(a_run_that_fails_leaves_what_is_finished),
         cmocka_unit_test(joules_are_measured_where_they_can_be_read),
         cmocka_unit_test(json_says_what_is_known_and_null_of_the_rest),
         cmocka_unit_test(what_makes_no_sense_is_refused),

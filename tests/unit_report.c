@@ -1,62 +1,7 @@
-/* What a report reads, keeps and writes; the page itself is looked at in cli_report. */
-#include "study/page.h"
+/* What a report reads and keeps of it; the page itself is looked at in unit_page, cli_report.
+ */
+#include "report_rig.h"
 #include "study/plot.h"
-#include "testing.h"
-#include <math.h>
-#include <string.h>
-#include <unistd.h>
-
-static char folder[] = "/tmp/crew-report-XXXXXX";
-static struct crew_error err;
-static struct crew_logs all;
-
-static void is_near(double value, double want, double off)
-{
-    if (!(fabs(value - want) <= off))
-        fail_msg("%.17g is not %.17g", value, want);
-}
-
-static const char *file(const char *name, const char *text)
-{
-    static char path[4][96];
-    static unsigned turn;
-    char *p = path[turn++ % 4];
-    snprintf(p, sizeof path[0], "%s/%s", folder, name);
-    if (text) {
-        FILE *f = fopen(p, "w");
-        assert_non_null(f);
-        fputs(text, f);
-        assert_int_equal(fclose(f), 0);
-    }
-    return p;
-}
-
-static void read_it(const char *path)
-{
-    crew_status status = crew_logs_read(&all, path, &err);
-    if (status != CREW_OK)
-        fail_msg("%s", err.text);
-}
-
-static int forget(void **state)
-{
-    (void)state;
-    crew_logs_free(&all);
-    return 0;
-}
-
-#define START                                                                                  \
-    "{\"event\":\"start\",\"config\":{\"policy\":\"queue\",\"model\":\"mlp:64\"},\"machine\":" \
-    "{\"cores\":2}}\n"
-#define ROUND1                                                                                \
-    "{\"event\":\"round\",\"round\":1,\"loss\":2,\"seconds\":1,\"wait_s\":0.5,\"elapsed_s\":" \
-    "1,"                                                                                      \
-    "\"worker_s\":1.5,\"quota\":[3,1],\"done\":[3,1],\"mean_ms\":[100,null]}\n"
-#define ROUND2                                                                               \
-    "{\"event\":\"round\",\"round\":2,\"loss\":null,\"seconds\":1,\"elapsed_s\":3,\"worker_" \
-    "s\":2,"                                                                                 \
-    "\"quota\":[2,2],\"done\":[2,2],\"mean_ms\":[200,300]}\n"
-#define END "{\"event\":\"end\",\"wall_s\":3,\"worker_s\":3.5,\"error\":null}\n"
 
 static void a_log_gives_its_rounds(void **state)
 {
@@ -96,6 +41,22 @@ static void foreign_and_cut_lines_are_counted(void **state)
     assert_int_equal(all.input[0].lines, 7);
     assert_int_equal(all.input[0].skipped, 5);
     assert_null(all.log[0]->end);
+}
+
+/* As a crash may leave it: blocks of zeros, longer than any line may be. */
+static void what_comes_before_a_line_too_long_stays(void **state)
+{
+    (void)state;
+    const char *path = file("run.jsonl", START ROUND1);
+    FILE *f = fopen(path, "r+");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, 80 << 20, SEEK_END), 0);
+    fputs("\n" ROUND2, f);
+    assert_int_equal(fclose(f), 0);
+    read_it(path);
+    assert_int_equal(all.log[0]->rounds, 1);
+    assert_int_equal(all.input[0].lines, 3);
+    assert_int_equal(all.input[0].skipped, 1);
 }
 
 static void a_second_start_is_a_second_run(void **state)
@@ -166,7 +127,124 @@ static void many_workers_share_a_row(void **state)
     is_near(all.log[0]->tasks[0][64], (65 + 100) * 36 / 2.0, 0);
 }
 
+/* What no run can have said is a foreign line: it would spoil every plot. */
+static void numbers_that_no_run_has_are_foreign(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "\"seconds\":-1",
+        "\"seconds\":1e300",
+        "\"seconds\":1,\"elapsed_s\":1e16",
+        "\"seconds\":1,\"elapsed_s\":0.5", /* before the round before it */
+        "\"seconds\":1,\"worker_s\":-3",
+        "\"seconds\":1,\"wait_s\":1e300",
+        "\"loss\":1"};
+    const char *path = file("run.jsonl", ROUND1);
+    FILE *f = fopen(path, "a");
+    assert_non_null(f);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        fprintf(f, "{\"event\":\"round\",\"round\":2,%s}\n", bad[i]);
+    fputs("{\"event\":\"round\",\"round\":2,\"seconds\":1,\"elapsed_s\":2,\"loss\":1e300,"
+          "\"done\":[-1,1e300],\"mean_ms\":[1e300,-1]}\n",
+          f);
+    assert_int_equal(fclose(f), 0);
+    read_it(path);
+    const struct crew_log *l = all.log[0];
+    assert_int_equal(all.input[0].skipped, sizeof bad / sizeof *bad);
+    assert_int_equal(l->rounds, 2);
+    assert_true(isnan(l->bin[1].loss));
+    is_near(l->tasks[0][2] + l->tasks[0][3], 0, 0);
+    assert_int_equal(l->sample[0].n, 1); /* of the first round */
+}
+
+static void a_file_that_is_not_usable_leaves_only_its_name(void **state)
+{
+    (void)state;
+    read_it(file("run.jsonl", START ROUND1));
+    assert_int_equal(crew_logs_read(&all, file("t.json", "{\"traceEvents\":[\n]}\n"), &err),
+                     CREW_EFORMAT);
+    assert_int_equal(all.n_inputs, 2);
+    assert_int_equal(all.n_tasks, 0);
+    assert_int_equal(all.input[1].kind, CREW_INPUT_UNUSABLE);
+    assert_non_null(strstr(all.input[1].why, "no task in its 2 lines"));
+    const char *many = file("bad", ""); /* more runs than there is room for: none of them */
+    FILE *f = fopen(many, "a");
+    for (int i = 0; i < CREW_LOG_FILES + 1; i++)
+        fputs(START, f);
+    fclose(f);
+    assert_int_equal(crew_logs_read(&all, many, &err), CREW_EINVAL);
+    assert_int_equal(all.n_logs, 1);
+    assert_int_equal(all.input[2].kind, CREW_INPUT_UNUSABLE);
+    assert_int_equal(crew_logs_join(&all, &err), CREW_OK);
+    assert_int_equal(all.n_logs, 1);
+}
+
+/* Every fourth task takes 9 s, the others 1 s: whoever keeps every fourth sees only those. */
+static void samples_are_drawn_by_lot(void **state)
+{
+    (void)state;
+    static double value[CREW_LOG_SAMPLES];
+    struct crew_log_samples s = {.value = value};
+    size_t slow = 0;
+    for (int i = 1; i <= 4 * CREW_LOG_SAMPLES; i++)
+        crew_log_sample(&s, i % 4 ? 1 : 9);
+    assert_int_equal(s.each, 4);
+    assert_int_equal(s.n, CREW_LOG_SAMPLES);
+    for (size_t i = 0; i < s.n; i++)
+        slow += value[i] == 9;
+    is_near((double)slow / (double)s.n, 0.25, 0.04); /* four standard deviations */
+}
+
 /* ---- Tasks ---- */
+
+static void tasks_go_to_the_run_of_the_nearest_name(void **state)
+{
+    (void)state;
+    const char *const csv = "round,worker,seconds,start_s\n1,0,0.25,0\n1,1,0.125,0.5\n";
+    read_it(file("run.jsonl", START ROUND1));
+    read_it(file("run.2.jsonl", START ROUND1));
+    read_it(file("run.2.tasks.csv", csv));
+    read_it(file("run2.csv", csv)); /* nobody's */
+    assert_int_equal(crew_logs_join(&all, &err), CREW_OK);
+    assert_int_equal(all.n_logs, 3);
+    assert_null(all.log[0]->single);
+    assert_ptr_equal(all.log[1]->single, all.tasks[0]);
+    assert_ptr_equal(all.log[2]->single, all.tasks[1]);
+}
+
+static void tasks_of_another_name_go_to_the_only_run_they_fit(void **state)
+{
+    (void)state;
+    static const char *const csv[] = {"round,worker,seconds\n1,1,0.5\n",
+                                      "round,worker,seconds\n1,2,0.5\n",
+                                      "round,worker,seconds\n2,1,0.5\n"};
+    for (int i = 0; i < 3; i++) { /* the second has more workers, the third more rounds */
+        read_it(file("run.jsonl", START ROUND1));
+        read_it(file("bad", csv[i]));
+        assert_int_equal(crew_logs_join(&all, &err), CREW_OK);
+        assert_int_equal(all.n_logs, i ? 2 : 1);
+        assert_int_equal(all.log[0]->single != NULL, i == 0);
+        crew_logs_free(&all);
+    }
+}
+
+/* A worker that begins late, as in a queue, and waits between two tasks. */
+static void a_csv_tells_when_tasks_began(void **state)
+{
+    (void)state;
+    struct crew_last_rounds last;
+    read_it(file("run.jsonl", START ROUND1 ROUND2));
+    read_it(file("run.tasks.csv", "round,worker,kept,seconds,start_s\n2,0,1,0.25,0.0625\n"
+                                  "2,0,1,0.25,0.5\n2,1,1,0.5,0.125\n"));
+    assert_int_equal(crew_logs_join(&all, &err), CREW_OK);
+    assert_true(crew_last_rounds(all.log[0], &last));
+    assert_int_equal(last.n, 3);
+    is_near(last.span[0].start_s, 0.0625, 1e-12);
+    is_near(last.span[1].start_s, 0.5, 1e-12);
+    is_near(last.span[2].start_s, 0.125, 1e-12);
+    crew_last_rounds_free(&last);
+    assert_true(all.log[0]->single->measured && !all.log[0]->single->absolute);
+}
 
 #define TASKS                                                 \
     "round,worker,task,kept,seconds,cpu_seconds,work,flags\n" \
@@ -243,7 +321,7 @@ static void results_of_comparisons_are_curves_too(void **state)
     assert_true(crew_curve_at(&all, 0, &c));
     assert_string_equal(c.label, "run: queue");
     assert_true(crew_curve_at(&all, 1, &c));
-    assert_string_equal(c.label, "a");
+    assert_string_equal(c.label, "c: a"); /* there are curves of another file */
     assert_int_equal(c.n, 2);
     assert_false(crew_curve_point(&c, 0, &x, &w, &y));
     assert_true(crew_curve_point(&c, 1, &x, &w, &y));
@@ -255,6 +333,60 @@ static void results_of_comparisons_are_curves_too(void **state)
     const json_t *list = json_object_get(all.input[1].document, "policies");
     is_near(crew_json_number(json_array_get(list, 0), "wall_s"), 2, 0);
     assert_true(isnan(crew_json_number(json_array_get(list, 1), "wall_s")));
+}
+
+static void medians_are_of_all_repeats(void **state)
+{
+    (void)state;
+    json_t *o = json_object(), *list = json_array();
+    for (int i = 1; i <= 1000; i++)
+        json_array_append_new(list, json_real(i));
+    json_object_set_new(o, "train_s", list);
+    is_near(crew_json_number(o, "train_s"), 500.5, 0);
+    json_decref(o);
+}
+
+static void runs_of_one_name_are_told_apart(void **state)
+{
+    (void)state;
+    read_it(file("run.jsonl", START ROUND1));
+    read_it(file("run.log", START ROUND1));
+    read_it(file("bad", START ROUND1));
+    assert_int_equal(crew_logs_join(&all, &err), CREW_OK);
+    assert_non_null(strstr(all.log[0]->name, "/run.jsonl"));
+    assert_non_null(strstr(all.log[1]->name, "/run.log"));
+    assert_string_equal(all.log[2]->name, "bad");
+}
+
+/* 300 slots: squares of two by two. */
+static void latencies_of_many_slots_share_squares(void **state)
+{
+    (void)state;
+    struct crew_latencies l;
+    json_t *rows = json_array();
+    for (int i = 0; i < 300; i++) {
+        json_t *row = json_array();
+        for (int k = 0; k < 300; k++)
+            json_array_append_new(row, i == k ? json_null() : json_real(100 + i % 2));
+        json_array_append_new(rows, row);
+    }
+    json_array_set_new(json_array_get(rows, 7), 9, json_real(-1)); /* not known */
+    json_array_set_new(json_array_get(rows, 8), 9, json_real(1e300));
+    json_array_set_new(json_array_get(rows, 298), 299, json_real(250));
+    json_array_set_new(json_array_get(rows, 1), 299, json_real(50));
+    assert_true(crew_latencies_of(rows, &l));
+    assert_int_equal(l.each, 2);
+    is_near(l.high, 250, 0);
+    is_near(l.low, 50, 0);
+    assert_true(l.high_from == 298 && l.high_to == 299 && l.low_from == 1 && l.low_to == 299);
+    is_near(crew_latency_at(rows, &l, 0, 0), (100 + 101) / 2.0, 1e-12);
+    is_near(crew_latency_at(rows, &l, 0, 1), (2 * 100 + 2 * 101) / 4.0, 1e-12);
+    is_near(crew_latency_at(rows, &l, 149, 149), (250 + 101) / 2.0, 1e-12);
+    json_decref(rows);
+    rows = json_pack("[[n], [n, n]]");
+    assert_false(crew_latencies_of(rows, &l));
+    json_decref(rows);
+    assert_false(crew_latencies_of(NULL, &l));
 }
 
 static void what_holds_nothing_is_refused(void **state)
@@ -276,131 +408,28 @@ static void what_holds_nothing_is_refused(void **state)
     assert_int_equal(crew_logs_read(&all, folder, &err), CREW_EINPUT);
 }
 
-/* ---- HTML ---- */
-
-static char text[4096];
-
-static const char *written(void (*write)(FILE *to, const char *s), const char *s)
-{
-    text[0] = '\0';
-    FILE *to = fmemopen(text, sizeof text, "w");
-    assert_non_null(to);
-    write(to, s);
-    assert_int_equal(fclose(to), 0);
-    return text;
-}
-
-static void no_text_is_markup(void **state)
-{
-    (void)state;
-    assert_string_equal(written(crew_page_text, "<b a='1' c=\"2\">&amp;"),
-                        "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;amp;");
-    assert_string_equal(written(crew_page_text, "\xc3\xa9 \xe2\x80\x93 \xf0\x9f\x98\x80"),
-                        "\xc3\xa9 \xe2\x80\x93 \xf0\x9f\x98\x80");
-#define BAD "\xef\xbf\xbd"
-    assert_string_equal(written(crew_page_text, "a\xff\x01z\xc3"), "a" BAD BAD "z" BAD);
-    assert_string_equal(written(crew_page_text, "\xc0\xaf"), BAD BAD);         /* overlong */
-    assert_string_equal(written(crew_page_text, "\xed\xa0\x80"), BAD BAD BAD); /* half a pair */
-}
-
-static void put_svg(FILE *to, const char *s)
-{
-    crew_page_svg(to, s, "a <plot>");
-}
-
-static void a_plot_becomes_part_of_a_page(void **state)
-{
-    (void)state;
-    assert_string_equal(
-        written(put_svg, "<?xml version=\"1.0\"?>\n<svg viewBox=\"0 0 1 1\">\n<title>x</title>"
-                         "<desc>y</desc><defs><path id='p'/></defs><g id=\"g\" "
-                         "fill=\"rgb(1,2,3)\"><path stroke='rgb(  1,   2,   3)' d='M0,0'/>"
-                         "</g></svg>\n"),
-        "<svg role=\"img\" aria-label=\"a &lt;plot&gt;\" viewBox=\"0 0 1 1\">\n"
-        "<g fill=\"currentColor\"><path stroke='currentColor' d='M0,0'/></g></svg>\n");
-    assert_string_equal(written(put_svg, "no picture"), "");
-}
-
-/* A script is data and numbers: whatever files and policies are called. */
-static void nothing_of_a_users_text_reaches_gnuplot(void **state)
-{
-    (void)state;
-    read_it(
-        file("`reboot` END.jsonl",
-             "{\"event\":\"start\",\"config\":{\"policy\":\"'; system('reboot')\"}}\n" ROUND1
-                 ROUND2));
-    unlink(file("`reboot` END.jsonl", NULL));
-    char script[4096];
-    FILE *to = fmemopen(script, sizeof script, "w");
-    assert_non_null(to);
-    assert_true(crew_plot_loss(to, &all, false));
-    assert_true(crew_plot_loss(to, &all, true));
-    assert_true(crew_plot_quota(to, all.log[0]));
-    assert_int_equal(fclose(to), 0);
-    assert_non_null(strstr(script, "plot "));
-    assert_null(strstr(script, "reboot"));
-    assert_null(strchr(script, '`'));
-}
-
-/* Whichever scale the numbers need. */
-static void every_script_ends_with_a_plot(void **state)
-{
-    (void)state;
-    static const char *const format =
-        "{\"event\":\"round\",\"round\":%d,\"seconds\":1,\"worker_s\":1,\"loss\":%g,\"done\":"
-        "[1,1],\"mean_ms\":[%g,1]}\n";
-    for (int wide = 0; wide < 2; wide++) {
-        char lines[1024], script[8192] = "";
-        int at = snprintf(lines, sizeof lines, format, 1, 1.0, 1.0);
-        snprintf(lines + at, sizeof lines - (size_t)at, format, 2, wide ? 1e-3 : 0.5,
-                 wide ? 1e3 : 2.0);
-        read_it(file("run.jsonl", lines));
-        for (int k = 0; k < 3; k++) {
-            FILE *to = fmemopen(script, sizeof script, "w");
-            assert_non_null(to);
-            assert_true(k == 0   ? crew_plot_loss(to, &all, false)
-                        : k == 1 ? crew_plot_quota(to, all.log[0])
-                                 : crew_plot_times(to, all.log[0]));
-            assert_int_equal(fclose(to), 0);
-            assert_non_null(strstr(script, "\nplot "));
-            assert_int_equal(strstr(script, "logscale y") != NULL, wide && k != 1);
-        }
-        crew_logs_free(&all);
-    }
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"run.jsonl", "run.tasks.csv", "t.json", "c.json",
-                                        "bad"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        unlink(file(names[i], NULL));
-    return rmdir(folder);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_log_gives_its_rounds, forget),
         cmocka_unit_test_teardown(foreign_and_cut_lines_are_counted, forget),
+        cmocka_unit_test_teardown(what_comes_before_a_line_too_long_stays, forget),
         cmocka_unit_test_teardown(a_second_start_is_a_second_run, forget),
         cmocka_unit_test_teardown(a_long_log_is_thinned, forget),
         cmocka_unit_test_teardown(many_workers_share_a_row, forget),
+        cmocka_unit_test_teardown(numbers_that_no_run_has_are_foreign, forget),
+        cmocka_unit_test_teardown(a_file_that_is_not_usable_leaves_only_its_name, forget),
+        cmocka_unit_test(samples_are_drawn_by_lot),
+        cmocka_unit_test_teardown(tasks_go_to_the_run_of_the_nearest_name, forget),
+        cmocka_unit_test_teardown(tasks_of_another_name_go_to_the_only_run_they_fit, forget),
+        cmocka_unit_test_teardown(a_csv_tells_when_tasks_began, forget),
         cmocka_unit_test_teardown(tasks_of_a_worker_follow_one_another, forget),
         cmocka_unit_test_teardown(a_timeline_tells_when_tasks_began, forget),
         cmocka_unit_test_teardown(results_of_comparisons_are_curves_too, forget),
+        cmocka_unit_test(medians_are_of_all_repeats),
+        cmocka_unit_test_teardown(runs_of_one_name_are_told_apart, forget),
+        cmocka_unit_test(latencies_of_many_slots_share_squares),
         cmocka_unit_test_teardown(what_holds_nothing_is_refused, forget),
-        cmocka_unit_test(no_text_is_markup),
-        cmocka_unit_test(a_plot_becomes_part_of_a_page),
-        cmocka_unit_test_teardown(nothing_of_a_users_text_reaches_gnuplot, forget),
-        cmocka_unit_test_teardown(every_script_ends_with_a_plot, forget),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -136,6 +136,42 @@ static void quotas_and_remarks_are_told_when_they_change(void **state)
     crew_timeline_destroy(t);
 }
 
+/* On the worker's row, at the end of the round; of too many the last ones are known. */
+static void decisions_are_instants_of_their_worker(void **state)
+{
+    (void)state;
+    enum { MANY = 20000 };
+    static struct crew_policy_event event[MANY];
+    crew_timeline *t;
+    const uint64_t quota[2] = {2, 1};
+    struct crew_record r = record_of(1, quota);
+    assert_int_equal(crew_timeline_create(10, 2, &t, &err), CREW_OK);
+    for (uint32_t i = 0; i < MANY; i++)
+        event[i] = (struct crew_policy_event){i % 2, "\"slower\"", 0.25, i};
+    event[MANY - 1].before_s = (double)NAN;
+    r.events = event;
+    r.n_events = MANY - 2;
+    crew_timeline_round(t, &r);
+    r.events = event + MANY - 2;
+    r.n_events = 2;
+    r.round = 2;
+    r.elapsed_s = 20;
+    crew_timeline_round(t, &r);
+    json_t *root = write_and_read(t);
+    const json_t *first = event_of(root, "\"slower\"", 0),
+                 *last = event_of(root, "\"slower\"", (1 << 14) - 1);
+    assert_string_equal(text_of(first, "ph"), "i");
+    is_near(number_of(first, "ts"), 10e6, 1e-2);
+    is_near(number_of(json_object_get(first, "args"), "before_ms"), 250, 1e-9);
+    is_near(number_of(json_object_get(first, "args"), "after_ms"), 1e3 * (MANY - (1 << 14)), 1);
+    is_near(number_of(last, "ts"), 20e6, 1e-2);
+    assert_int_equal(number_of(last, "tid"), 2);
+    assert_null(json_object_get(json_object_get(last, "args"), "before_ms"));
+    assert_null(event_of(root, "\"slower\"", 1 << 14));
+    json_decref(root);
+    crew_timeline_destroy(t);
+}
+
 static void the_last_rounds_are_kept(void **state)
 {
     (void)state;
@@ -195,6 +231,43 @@ static void rounds_of_many_tasks_make_room_for_each_other(void **state)
     free(timing);
 }
 
+/* So are rounds, whatever they hold: a million of them fit nobody's viewer. */
+static void a_million_rounds_are_bounded(void **state)
+{
+    (void)state;
+    crew_timeline *t;
+    const uint64_t quota[2] = {2, 1};
+    struct crew_record r = record_of(1, quota);
+    assert_int_equal(crew_timeline_create(1000000, 2, &t, &err), CREW_OK);
+    r.n_timings = 0;
+    for (r.round = 1; r.round <= 1000000; r.round++)
+        crew_timeline_round(t, &r);
+    assert_int_equal(crew_timeline_seen(t), 1000000);
+    assert_int_equal(crew_timeline_kept(t), 1 << 17);
+    crew_timeline_destroy(t);
+    assert_int_equal(crew_timeline_create(1000000, 4096, &t, &err), CREW_OK);
+    crew_timeline_destroy(t);
+}
+
+/* Virtual seconds know no bounds: 10^12 of them are 31 700 years. */
+static void very_long_times_stay_in_order(void **state)
+{
+    (void)state;
+    crew_timeline *t;
+    const uint64_t quota[2] = {2, 1};
+    assert_int_equal(crew_timeline_create(10, 2, &t, &err), CREW_OK);
+    struct crew_record r = record_of(1, quota);
+    r.elapsed_s = 1e12 + 4;
+    crew_timeline_round(t, &r);
+    json_t *root = write_and_read(t);
+    is_near(number_of(event_of(root, "plan and wait", 0), "ts"), 1e18, 0);
+    is_near(number_of(event_of(root, "quota", 0), "ts"), 1e18, 0);
+    is_near(number_of(event_of(root, "task", 1), "ts"), 1e18 + 1.5e6, 200);
+    is_near(number_of(event_of(root, "task", 1), "dur"), 1e6, 0);
+    json_decref(root);
+    crew_timeline_destroy(t);
+}
+
 static void a_file_is_replaced_only_when_asked(void **state)
 {
     (void)state;
@@ -228,8 +301,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_round_is_spans_of_its_workers_and_the_coordinator),
         cmocka_unit_test(quotas_and_remarks_are_told_when_they_change),
+        cmocka_unit_test(decisions_are_instants_of_their_worker),
         cmocka_unit_test(the_last_rounds_are_kept),
         cmocka_unit_test(rounds_of_many_tasks_make_room_for_each_other),
+        cmocka_unit_test(a_million_rounds_are_bounded),
+        cmocka_unit_test(very_long_times_stay_in_order),
         cmocka_unit_test(a_file_is_replaced_only_when_asked),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

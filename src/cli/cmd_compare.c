@@ -21,7 +21,9 @@ struct compare {
         bool force, csv, json, quiet;
     } files;
     struct crew_option train_options[MAX_OPTIONS]; /* without the policy: it is a list here */
-    void *texts;                                   /* of --config */
+    struct crew_option unused_options[8];          /* of a single run */
+    struct crew_config unused;
+    void *texts; /* of --config */
     struct crew_data data;
     struct crew_dataset_info info;
     struct progress progress;
@@ -136,7 +138,7 @@ static void on_end(void *user, const struct crew_comparison_step *step,
         fputs("\r\033[K", stderr);
     if (run && !c->files.quiet)
         fprintf(stderr, "run %u of %u, repeat %u: %s: %.5g s\n", step->run, step->of_runs,
-                step->repeat, step->policy, run->wall_s);
+                step->repeat, step->policy, run->train_s);
 }
 
 /* ---- The command ---- */
@@ -200,9 +202,11 @@ static size_t finished_runs(const struct crew_comparison *result)
 
 static void print_notes(const struct compare *c, const struct crew_comparison *result)
 {
-    if (result->stopped)
+    if (result->stopped && !result->error[0])
         fprintf(stderr, "crew compare: stopped; %zu of %zu runs were finished\n",
                 finished_runs(result), result->n_policies * result->repeats);
+    if (!c->files.quiet && c->unused.checkpoint)
+        fprintf(stderr, "note: the runs of a comparison start afresh, without checkpoints\n");
     if (result->without_fixed && *c->own.policy && !c->files.quiet)
         fprintf(stderr, "note: without fixed: the times of the workers are not known (--times, "
                         "--profile)\n");
@@ -240,12 +244,19 @@ static int report(const struct command *self, struct compare *c,
 
 static void copy_options(struct compare *c)
 {
+    static const char *const single[] = {"checkpoint", "every",    "keep", "resume",
+                                         "best",       "patience", NULL};
     size_t n = 0;
     for (const struct crew_option *o = crew_train_options();
-         o->type != CREW_OPTION_END && n + 1 < MAX_OPTIONS; o++)
-        if (strcmp(o->name, "policy") != 0)
+         o->type != CREW_OPTION_END && n + 1 < MAX_OPTIONS; o++) {
+        bool used = strcmp(o->name, "policy") != 0;
+        for (const char *const *name = single; *name && used; name++)
+            used = strcmp(o->name, *name) != 0;
+        if (used)
             c->train_options[n++] = *o;
+    }
     c->train_options[n] = (struct crew_option){.type = CREW_OPTION_END};
+    pick_options(crew_train_options(), single, c->unused_options);
 }
 
 int run_compare(const struct command *self, int argc, char **argv)
@@ -264,13 +275,17 @@ int run_compare(const struct command *self, int argc, char **argv)
                                        {file_options, &c.files}},
                              .title = {"data", "training", "comparison", "input and output"},
                              .n_groups = 4,
+                             .unused = {c.unused_options, &c.unused},
                              .texts = &c.texts};
     int code = parse_options(&p, argc, argv, &first);
     if (code < 0)
         code = check_usage(self, &c);
     if (code < 0) {
         crew_status status = compare(&c, &result, &err);
-        code = status == CREW_OK ? report(self, &c, &result) : fail(self, status, &err);
+        if (status == CREW_OK || finished_runs(&result))
+            code = report(self, &c, &result);
+        if (status != CREW_OK)
+            code = fail(self, status, &err);
         code = finish(self, code);
     }
     crew_comparison_free(&result);

@@ -35,6 +35,13 @@ static void on_note(void *user, const char *sentence)
         fprintf(stderr, "note: %s\n", sentence);
 }
 
+/* Of the files that were named, not of their lines: told in any case. */
+static void on_skip(void *user, const char *sentence)
+{
+    (void)user;
+    fprintf(stderr, "crew report: %s\n", sentence);
+}
+
 int run_report(const struct command *self, int argc, char **argv)
 {
     struct report r = {.quiet = false};
@@ -48,6 +55,7 @@ int run_report(const struct command *self, int argc, char **argv)
     r.cfg.inputs = (const char *const *)(argv + first);
     r.cfg.n_inputs = (size_t)(argc - first);
     r.cfg.on_note = on_note;
+    r.cfg.on_skip = on_skip;
     r.cfg.user = &r;
     crew_status status = crew_report(&r.cfg, &err);
     if (status != CREW_OK)

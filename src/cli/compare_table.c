@@ -12,7 +12,7 @@ static const struct column {
     enum crew_comparison_figure figure;
     double scale; /* times this in the table */
 } columns[] = {
-    {"seconds", CREW_FIGURE_WALL, 1},       {"core s", CREW_FIGURE_WORKER, 1},
+    {"seconds", CREW_FIGURE_TRAIN, 1},      {"core s", CREW_FIGURE_WORKER, 1},
     {"joules", CREW_FIGURE_JOULES, 1},      {"round ms", CREW_FIGURE_ROUND_MEAN, 1e3},
     {"p95 ms", CREW_FIGURE_ROUND_P95, 1e3}, {"idle s", CREW_FIGURE_IDLE, 1},
     {"wasted s", CREW_FIGURE_WASTED, 1},
@@ -27,16 +27,15 @@ static bool shown(const struct crew_comparison *c, const struct column *column)
 /* Nothing of it is finished: it was stopped before. */
 static bool empty(const struct crew_comparison_policy *p)
 {
-    return isnan(p->median[CREW_FIGURE_WALL]);
+    return isnan(p->median[CREW_FIGURE_TRAIN]);
 }
 
-/* In one of the runs at least. */
-static bool missed_target(const struct crew_comparison *c,
-                          const struct crew_comparison_policy *p)
+/* One of its runs at least ended before the target, or by the time limit. */
+static bool cut_off(const struct crew_comparison *c, const struct crew_comparison_policy *p)
 {
     for (uint32_t r = 0; r < c->repeats; r++)
-        if (p->run[r].finished && !p->run[r].reached)
-            return isfinite(c->target_loss) || isfinite(c->target_accuracy);
+        if (p->run[r].finished && !crew_comparison_complete(c, &p->run[r]))
+            return true;
     return false;
 }
 
@@ -57,11 +56,12 @@ static void print_name(FILE *to, const char *name, int width)
         fprintf(to, "%-*s", width, name);
 }
 
-/* Five digits: 0.12346, 12346, 1.2346e+06. */
+/* Four digits, 0.0001235, or all those before the point, 123457: a space is left in any case.
+ */
 static void print_figure(FILE *to, double v)
 {
     if (isfinite(v))
-        fprintf(to, "%10.5g", v);
+        fprintf(to, v >= 999.95 && v < 1e8 ? "%10.0f" : "%10.4g", v);
     else
         fprintf(to, "%10s", "-");
 }
@@ -81,7 +81,7 @@ static void print_measured(FILE *to, const struct crew_comparison *c, int width)
         for (size_t i = 0; i < COLUMNS; i++)
             if (shown(c, &columns[i]))
                 print_figure(to, columns[i].scale * p->median[columns[i].figure]);
-        fprintf(to, "%s\n", missed_target(c, p) || timed_out(c, p) ? " *" : "");
+        fprintf(to, "%s\n", cut_off(c, p) ? " *" : "");
     }
 }
 
@@ -91,14 +91,15 @@ static void print_ratio(FILE *to, const struct crew_spread *s, bool to_itself)
 {
     char spread[40] = "-";
     if (s->n > 1)
-        snprintf(spread, sizeof spread, "%.3f..%.3f", s->low, s->high);
+        snprintf(spread, sizeof spread, s->high < 1000 ? "%.3f..%.3f" : "%.3g..%.3g", s->low,
+                 s->high);
     if (to_itself)
         fprintf(to, "%7s  %-18s", "1", "");
     else if (!s->n)
         fprintf(to, "%7s  %-18s", "-", "-");
     else
-        fprintf(to, "%7.3f  %-12s %-5s", s->median, spread,
-                crew_spread_holds_one(s) ? "noise" : "");
+        fprintf(to, s->median < 1000 ? "%7.3f  %-12s %-5s" : "%7.3g  %-12s %-5s", s->median,
+                spread, crew_spread_holds_one(s) ? "noise" : "");
 }
 
 static void print_or_dash(FILE *to, int width, int digits, double v)
@@ -119,7 +120,7 @@ static void print_ratios(FILE *to, const struct crew_comparison *c, int width)
         if (empty(p))
             continue;
         print_name(to, p->policy, width);
-        print_ratio(to, &p->ratio_wall, k == c->against);
+        print_ratio(to, &p->ratio_train, k == c->against);
         print_ratio(to, &p->ratio_worker, k == c->against);
         print_or_dash(to, 7, 0, p->median[CREW_FIGURE_ROUNDS]);
         print_or_dash(to, 8, 4, p->median[CREW_FIGURE_LOSS]);
@@ -184,15 +185,16 @@ void print_weights(FILE *to, const struct crew_comparison *c)
         return;
     }
     if (c->same == CREW_SAME_UNKNOWN) {
-        fputs("no two runs that dropped nothing came to the end: weights are not compared\n",
-              to);
-        return;
+        fputs("weights are not compared: no two runs came to the end and dropped nothing", to);
+    } else {
+        fputs("the same weights, bit for bit, in all runs of ", to);
+        print_list(to, c, has_the_weights);
     }
-    fputs("the same weights, bit for bit, in all runs of ", to);
-    print_list(to, c, has_the_weights);
     if (any(c, drops)) {
-        fputs("; results are dropped by ", to);
-        print_list(to, c, drops);
+        fputc('\n', to);
+        size_t n = print_list(to, c, drops);
+        fprintf(to, " dropped late results: %s weights and loss are %s own",
+                n == 1 ? "its" : "their", n == 1 ? "its" : "their");
     }
     fputc('\n', to);
 }
@@ -205,28 +207,31 @@ static void print_target(FILE *to, const struct crew_comparison *c)
     if (isfinite(c->target_accuracy))
         fprintf(to, "runs end when the validation accuracy is %g or more\n",
                 c->target_accuracy);
-    if (any(c, timed_out))
-        fputs("* ended by the time limit\n", to);
-    else if (any(c, missed_target))
-        fputs("* ended before the target\n", to);
+    if (any(c, cut_off))
+        fprintf(to,
+                "* ended %s in one run at least; ratios are of the repeats in which both %s\n",
+                any(c, timed_out) ? "by the time limit" : "before the target",
+                isfinite(c->target_loss) || isfinite(c->target_accuracy) ? "reached it"
+                                                                         : "were not");
 }
 
 static void print_spread(FILE *to, const struct crew_comparison *c)
 {
     size_t n = 0;
     for (size_t k = 0; k < c->n_policies; k++)
-        n = c->policy[k].ratio_wall.n > n ? c->policy[k].ratio_wall.n : n;
+        n = c->policy[k].ratio_train.n > n ? c->policy[k].ratio_train.n : n;
     if (n < 2) {
-        fputs("one repeat: nothing is known of noise\n", to);
+        fputs(n ? "one repeat: nothing is known of noise\n" : "", to);
         return;
     }
     fprintf(to, "%zu repeats: medians, and ratios within each repeat\n", n);
-    if (n < 6) /* all n on one side of 1: 2 of 2^n ways to fall */
-        fprintf(to, "spread: smallest to largest, which leave 1 out by chance once in %d\n",
-                1 << (n - 1));
+    if (n < CREW_SPREAD_BY_ORDER)
+        fputs(
+            "spread: smallest to largest; noise: so few repeats do not tell the ratio from 1, "
+            "at 95 %\n",
+            to);
     else
-        fputs("spread: 95 % interval of the median\n", to);
-    fputs("noise: the spread includes 1, so the difference is within noise\n", to);
+        fputs("spread: 95 % interval of the median; noise: it includes 1\n", to);
 }
 
 void print_comparison(FILE *to, const struct crew_comparison *c)
@@ -257,16 +262,20 @@ static void print_csv_run(FILE *to, const struct crew_comparison *c,
                           const struct crew_comparison_policy *p, uint32_t r)
 {
     const struct crew_comparison_run *run = &p->run[r], *base = &c->policy[c->against].run[r];
+    bool target = isfinite(c->target_loss) || isfinite(c->target_accuracy);
     const char *quote = strchr(p->policy, ',') ? "\"" : "";
     fprintf(to, "%s%s%s,%u", quote, p->policy, quote, r + 1);
     for (int f = 0; f < CREW_FIGURES; f++) {
         double v = crew_comparison_value(run, (enum crew_comparison_figure)f);
         fprintf(to, isfinite(v) ? ",%.17g" : ",", v);
     }
-    fprintf(to, ",%d,%d,%016llx", run->reached, run->timed_out,
-            (unsigned long long)run->weights_digest);
-    if (base->finished)
-        fprintf(to, ",%.17g,%.17g\n", run->wall_s / base->wall_s,
+    fprintf(to, ",%s,%d,%016llx",
+            !target        ? ""
+            : run->reached ? "1"
+                           : "0",
+            run->timed_out, (unsigned long long)run->weights_digest);
+    if (crew_comparison_complete(c, run) && crew_comparison_complete(c, base))
+        fprintf(to, ",%.17g,%.17g\n", run->train_s / base->train_s,
                 run->worker_s / base->worker_s);
     else
         fputs(",,\n", to);
@@ -277,7 +286,7 @@ void print_comparison_csv(FILE *to, const struct crew_comparison *c)
     fputs("policy,repeat", to);
     for (int f = 0; f < CREW_FIGURES; f++)
         fprintf(to, ",%s", crew_comparison_key((enum crew_comparison_figure)f));
-    fputs(",reached,timed_out,weights_digest,ratio_wall,ratio_worker\n", to);
+    fputs(",reached,timed_out,weights_digest,ratio_train,ratio_worker\n", to);
     for (uint32_t r = 0; r < c->repeats; r++)
         for (size_t k = 0; k < c->n_policies; k++)
             if (c->policy[k].run[r].finished)

@@ -32,9 +32,11 @@ const struct command commands[] = {
     {"bench", "what each core of this machine is worth", NULL, run_bench,
      "Matrix products, the gradient task of --model and --data, and memory bandwidth are "
      "measured on each core\n"
-     "alone and on all at once. The means of the task, all at once, give the relative speeds, "
-     "the split that\n"
-     "training would settle on, and the length of a round under some policies.\n"
+     "alone and on all at once. The means of the task give the relative speeds, alone and all "
+     "at once; those of\n"
+     "all at once also give the split that training would settle on, and the length of a round "
+     "under some\n"
+     "policies.\n"
      "\n"
      "Every sample follows the one before it without a gap, so that the mean is right on a "
      "core "
@@ -50,12 +52,14 @@ const struct command commands[] = {
      "is "
      "computed: task\n"
      "times are drawn from given laws, the same ones for all policies. The scenarios are those "
-     "of "
-     "the ATA paper;\n"
-     "what --speeds takes is explained by `crew help speeds`. Policies know the true mean "
-     "times: "
-     "fixed splits by\n"
-     "them, and alpha of ata is twice the largest one unless it is given.\n"
+     "of the ATA paper,\n"
+     "and machines whose speeds change; what --speeds takes is explained by `crew help "
+     "speeds`. Policies know the\n"
+     "true mean times of the first round: fixed splits by them, and alpha of ata is twice the "
+     "largest one unless it\n"
+     "is given. The policy oracle, which only simulation has, knows those of every round: with "
+     "it among --policy\n"
+     "the table compares with its rounds, not with greedy's.\n"
      "\n"
      "Interrupt ends the simulations and shows the policies that are finished; a second one "
      "leaves at once.\n"},
@@ -66,7 +70,11 @@ const struct command commands[] = {
      "Repeats are\n"
      "interleaved and each is compared within itself, which keeps slow changes of the machine "
      "out of the ratios.\n"
-     "Seconds are those of the rounds: validation is left out.\n"
+     "Seconds are those of the rounds: validation is left out. Ratios are of repeats in which "
+     "both runs reached\n"
+     "the target or, without one, were not cut off by the time limit; noise: not told from 1 "
+     "at "
+     "95 %.\n"
      "\n"
      "Interrupt ends the run in flight and shows the runs that are finished; a second one "
      "leaves at once.\n"},
@@ -77,7 +85,9 @@ const struct command commands[] = {
      "or `crew bench`, in any order. FILE.tasks.csv beside FILE.jsonl is read with it. The "
      "page "
      "holds all it shows\n"
-     "and needs no network. Plots are drawn by gnuplot (Debian package gnuplot-nox).\n"},
+     "and needs no network. Plots are drawn by gnuplot (Debian package gnuplot-nox). What is "
+     "not usable is\n"
+     "skipped, told, and listed in the page.\n"},
     {"help", "explain a command or a topic", "[COMMAND]", run_help, NULL},
     {0},
 };

@@ -52,7 +52,47 @@ static void print_speeds(FILE *to)
           to);
 }
 
+static void print_resume(FILE *to)
+{
+    fputs("resume: going on after an interruption\n"
+          "\n"
+          "  crew train ... --checkpoint DIR [--every N[UNIT]] [--keep N] [--resume FROM]\n"
+          "\n"
+          "DIR is made, and belongs to one run at a time. A file is written into it\n"
+          "before training starts, every so often, and at the end: parameters, the\n"
+          "optimizer's state, the place in the data, what the policy has learnt, finished\n"
+          "epochs, configuration, checksum. It replaces none until it is whole and on\n"
+          "disk; the newest N are kept. Each is a model file, for crew eval and crew\n"
+          "predict.\n"
+          "\n"
+          "The same command once more goes on from the newest one. One that is damaged is\n"
+          "named, and the one before it used. The weights are those of a run that was\n"
+          "never interrupted, bit for bit, unless the policy drops results. Model, data,\n"
+          "seed, batch-tasks, task-rows and optimizer must be the same; policy, workers,\n"
+          "executor and limits may be others. Limits count from the start of the first\n"
+          "part: when nothing is left of them, that is told. Files of --log and\n"
+          "--log-tasks are written on, after what is in them of later rounds is cut off;\n"
+          "a file of --save that is there already needs --force.\n"
+          "\n"
+          "--resume none starts afresh, in a folder without checkpoints; --resume FILE or\n"
+          "DIR goes on from there, without --checkpoint also without writing any.\n"
+          "\n"
+          "signals\n"
+          "  INT (Ctrl-C), TERM, HUP   end the round in flight, save, exit with 0; also\n"
+          "                            while it evaluates; a second one leaves at once,\n"
+          "                            with 128 and its number\n"
+          "  USR1                      saves a checkpoint, and the model to --save, and\n"
+          "                            goes on\n"
+          "One that was ignored from the start stays so, as HUP under nohup.\n"
+          "\n"
+          "A save that fails, as on a full disk, is told; training goes on, and what was\n"
+          "saved before is there. Exit code 1 if the last one failed, 3 if there are\n"
+          "checkpoints and none is whole.\n",
+          to);
+}
+
 const struct help_topic help_topics[] = {
+    {"resume", "going on after an interruption: checkpoints and signals", print_resume},
     {"speeds", "how long a task takes on each simulated worker", print_speeds},
     {0},
 };

@@ -149,6 +149,8 @@ static crew_status create_trainer(struct study *s, struct crew_config cfg, const
 {
     cfg.policy = policy;
     cfg.policy_ops = NULL;
+    cfg.checkpoint = NULL; /* a run would go on where the one before it ended */
+    cfg.resume = "none";
     cfg.on_round = on_round;
     cfg.on_epoch = on_epoch;
     cfg.user = s;
@@ -286,7 +288,7 @@ static crew_status fill_run(struct study *s, struct crew_comparison_run *run,
     *run = (struct crew_comparison_run){
         .reached = s->reached,
         .timed_out = x.timed_out,
-        .wall_s = x.train_s,
+        .train_s = x.train_s,
         .worker_s = x.worker_s,
         .joules = s->joules,
         .round_mean_s = x.rounds ? x.train_s / (double)x.rounds : (double)NAN,
@@ -395,10 +397,24 @@ static crew_status run_all(struct study *s, struct crew_error *err)
     return CREW_OK;
 }
 
+/* What was finished before is shown all the same: it may have taken hours. */
+static crew_status tell_failure(const struct study *s, crew_status status,
+                                const struct crew_error *why, struct crew_error *err)
+{
+    struct crew_comparison *out = s->out;
+    if (s->step.repeat)
+        snprintf(out->error, sizeof out->error, "%s, repeat %u: %s", s->step.policy,
+                 s->step.repeat, why->text);
+    else
+        snprintf(out->error, sizeof out->error, "%s, warm-up: %s", s->step.policy, why->text);
+    return crew_fail(err, status, "%s", out->error);
+}
+
 crew_status crew_compare(const struct crew_comparison_config *cfg, struct crew_comparison *out,
                          struct crew_error *err)
 {
     struct study s = {.cfg = cfg, .out = out};
+    struct crew_error why = {.status = CREW_OK};
     *out = (struct crew_comparison){
         .repeats = cfg->repeats,
         .seed = cfg->train.seed,
@@ -408,21 +424,24 @@ crew_status crew_compare(const struct crew_comparison_config *cfg, struct crew_c
         .window = 1,
     };
     crew_status status = prepare(&s, err);
+    bool begun = status == CREW_OK;
     out->names = s.list.text;
     crew_free(s.list.name);
-    if (status == CREW_OK)
-        status = run_all(&s, err);
-    out->stopped = status == CREW_ESTOPPED;
-    if (status == CREW_OK || status == CREW_ESTOPPED) {
+    if (begun) {
+        status = run_all(&s, &why);
+        out->stopped = status != CREW_OK;
+        if (status == CREW_ESTOPPED)
+            status = CREW_OK;
+        else if (status != CREW_OK)
+            status = tell_failure(&s, status, &why, err);
         crew_comparison_summarise(out, cfg->against && !strcmp(cfg->against, "best"));
-        status = CREW_OK;
     }
     destroy_trainer(&s);
     crew_energy_close(s.energy);
     crew_rounds_free(&s.rounds);
     crew_free(s.scratch);
     crew_free(s.quota);
-    if (status != CREW_OK)
+    if (!begun)
         crew_comparison_free(out);
     return status;
 }

@@ -22,7 +22,7 @@ struct crew_comparison_config {
     const char *policy;
     const char *against; /* one of them, "best": the least median time; NULL: the first */
     /* Of all policies in turn, each time another one first. In virtual time, where nothing else
-     * would differ, each has a seed of its own: seed, seed + 1, ... */
+     * would differ, each has a seed of its own: seed, seed + 1, ...; the data stay the same. */
     uint32_t repeats;
     const char *powercap; /* folder of the energy counters, NULL: the system's */
     double warm_up_s;     /* of the first policy before all; not in virtual time */
@@ -41,7 +41,7 @@ struct crew_comparison_config {
 
 /* The figures of a run. */
 enum crew_comparison_figure {
-    CREW_FIGURE_WALL,
+    CREW_FIGURE_TRAIN,
     CREW_FIGURE_WORKER,
     CREW_FIGURE_JOULES,
     CREW_FIGURE_ROUND_MEAN,
@@ -59,7 +59,7 @@ struct crew_comparison_run {
     bool finished;   /* else nothing of it is known */
     bool reached;    /* the target */
     bool timed_out;  /* ended by the time limit */
-    double wall_s;   /* of its rounds: validation is left out */
+    double train_s;  /* in rounds: validation is left out */
     double worker_s; /* busy */
     double joules;   /* of all packages, validation included; NaN: not known */
     double round_mean_s, round_p95_s;
@@ -73,11 +73,12 @@ struct crew_comparison_run {
 enum { CREW_COMPARISON_REPEATS = 1000, CREW_COMPARISON_POINTS = 500 }; /* at most */
 
 struct crew_comparison_policy {
-    const char *policy;                          /* as typed */
-    struct crew_comparison_run *run;             /* [repeats] */
-    double median[CREW_FIGURES];                 /* over the finished repeats; NaN: none */
-    struct crew_spread ratio_wall, ratio_worker; /* to `against`, repeat by repeat */
-    bool drops;                                  /* in one of its runs at least */
+    const char *policy;              /* as typed */
+    struct crew_comparison_run *run; /* [repeats] */
+    double median[CREW_FIGURES];     /* over the finished repeats; NaN: none */
+    /* To `against`, of the repeats in which both runs are complete. */
+    struct crew_spread ratio_train, ratio_worker;
+    bool drops;         /* in one of its runs at least */
     bool other_weights; /* it dropped nothing, and yet ended with other ones than the first such
                            policy */
     /* Of the first finished run: loss over time, [n_points]; mean tasks a round, [workers] */
@@ -100,8 +101,9 @@ struct crew_comparison {
     uint32_t window; /* rounds whose mean loss is held against target_loss */
     uint64_t seed;   /* of the first repeat */
     bool virtual_time;
-    bool stopped;                        /* some runs are not finished */
-    bool without_fixed;                  /* of "all": the times of the workers are not known */
+    bool stopped;       /* some runs are not finished */
+    char error[600];    /* which run could not be finished and why; "": none failed */
+    bool without_fixed; /* of "all": the times of the workers are not known */
     double target_loss, target_accuracy; /* NaN: none */
     size_t against; /* index of policy; ratios are NaN while nothing is finished */
     /* Runs of the same repeat that dropped nothing and were not cut off by the time limit. */
@@ -112,7 +114,9 @@ struct crew_comparison {
 };
 
 /* Statuses as of crew_trainer_create() and crew_trainer_run(). A stop is CREW_OK, with the runs
- * that were finished. */
+ * that were finished. Those are in *out, too, when a run fails: then it has policies, which it
+ * has not when there was nothing to begin with. Runs start afresh and write no
+ * checkpoints. */
 CREW_CHECKED crew_status crew_compare(const struct crew_comparison_config *cfg,
                                       struct crew_comparison *out, struct crew_error *err);
 void crew_comparison_free(struct crew_comparison *c); /* zeroed is fine, and after a failure */
@@ -121,6 +125,11 @@ void crew_comparison_free(struct crew_comparison *c); /* zeroed is fine, and aft
 const char *crew_comparison_key(enum crew_comparison_figure figure);
 double crew_comparison_value(const struct crew_comparison_run *run,
                              enum crew_comparison_figure figure);
+
+/* Its seconds are those of the whole task: of a target they are only once it is reached, and a
+ * run that the time limit cut off has done something else. */
+bool crew_comparison_complete(const struct crew_comparison *c,
+                              const struct crew_comparison_run *run);
 
 /* compare_figures.c: ratios, and whether the weights are the same, from the runs. */
 void crew_comparison_summarise(struct crew_comparison *c, bool against_best);

@@ -8,11 +8,10 @@ static const struct {
 } figures[CREW_FIGURES] = {
 #define FIGURE(NAME, FIELD) \
     [CREW_FIGURE_##NAME] = {#FIELD, offsetof(struct crew_comparison_run, FIELD)}
-    FIGURE(WALL, wall_s),           FIGURE(WORKER, worker_s),
-    FIGURE(JOULES, joules),         FIGURE(ROUND_MEAN, round_mean_s),
-    FIGURE(ROUND_P95, round_p95_s), FIGURE(IDLE, idle_s),
-    FIGURE(WASTED, wasted_s),       FIGURE(ROUNDS, rounds),
-    FIGURE(LOSS, train_loss),       FIGURE(ACCURACY, test_accuracy),
+    FIGURE(TRAIN, train_s),           FIGURE(WORKER, worker_s),       FIGURE(JOULES, joules),
+    FIGURE(ROUND_MEAN, round_mean_s), FIGURE(ROUND_P95, round_p95_s), FIGURE(IDLE, idle_s),
+    FIGURE(WASTED, wasted_s),         FIGURE(ROUNDS, rounds),         FIGURE(LOSS, train_loss),
+    FIGURE(ACCURACY, test_accuracy),
 #undef FIGURE
 };
 
@@ -43,15 +42,22 @@ static void find_medians(struct crew_comparison_policy *p, uint32_t repeats)
     }
 }
 
+bool crew_comparison_complete(const struct crew_comparison *c,
+                              const struct crew_comparison_run *run)
+{
+    bool target = isfinite(c->target_loss) || isfinite(c->target_accuracy);
+    return run->finished && (target ? run->reached : !run->timed_out);
+}
+
 /* Each repeat within itself: what disturbed all of its runs cancels. */
-static void find_ratio(const struct crew_comparison_policy *p,
-                       const struct crew_comparison_policy *to, uint32_t repeats,
+static void find_ratio(const struct crew_comparison *c, const struct crew_comparison_policy *p,
                        enum crew_comparison_figure figure, struct crew_spread *out)
 {
+    const struct crew_comparison_policy *to = &c->policy[c->against];
     double ratio[CREW_COMPARISON_REPEATS];
     size_t n = 0;
-    for (uint32_t r = 0; r < repeats; r++)
-        if (p->run[r].finished && to->run[r].finished)
+    for (uint32_t r = 0; r < c->repeats; r++)
+        if (crew_comparison_complete(c, &p->run[r]) && crew_comparison_complete(c, &to->run[r]))
             ratio[n++] = crew_comparison_value(&p->run[r], figure) /
                          crew_comparison_value(&to->run[r], figure);
     crew_spread_of(ratio, n, out);
@@ -95,14 +101,19 @@ static void compare_weights(struct crew_comparison *c)
             c->same = CREW_SAME_NO;
 }
 
+/* A policy of which more runs are complete comes before one that is faster. */
 static size_t best(const struct crew_comparison *c)
 {
     size_t at = 0;
-    for (size_t p = 1; p < c->n_policies; p++) {
-        double a = c->policy[p].median[CREW_FIGURE_WALL],
-               b = c->policy[at].median[CREW_FIGURE_WALL];
-        if (a < b || (isfinite(a) && !isfinite(b)))
+    uint32_t most = 0;
+    for (size_t p = 0; p < c->n_policies; p++) {
+        uint32_t n = 0;
+        for (uint32_t r = 0; r < c->repeats; r++)
+            n += crew_comparison_complete(c, &c->policy[p].run[r]);
+        if (n > most || (n == most && c->policy[p].median[CREW_FIGURE_TRAIN] <
+                                          c->policy[at].median[CREW_FIGURE_TRAIN]))
             at = p;
+        most = n > most ? n : most;
     }
     return at;
 }
@@ -115,9 +126,8 @@ void crew_comparison_summarise(struct crew_comparison *c, bool against_best)
         c->against = best(c);
     for (size_t p = 0; p < c->n_policies; p++) {
         struct crew_comparison_policy *x = &c->policy[p];
-        const struct crew_comparison_policy *to = &c->policy[c->against];
-        find_ratio(x, to, c->repeats, CREW_FIGURE_WALL, &x->ratio_wall);
-        find_ratio(x, to, c->repeats, CREW_FIGURE_WORKER, &x->ratio_worker);
+        find_ratio(c, x, CREW_FIGURE_TRAIN, &x->ratio_train);
+        find_ratio(c, x, CREW_FIGURE_WORKER, &x->ratio_worker);
     }
     compare_weights(c);
 }

@@ -1,6 +1,7 @@
 #include "study/compare_json.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "study/facts.h"
 #include "train/output.h"
 #include <math.h>
@@ -65,8 +66,9 @@ static void set_flags(json_t *o, const struct crew_comparison_policy *p, uint32_
 
 static json_t *ratio_as_json(const struct crew_spread *s)
 {
-    return json_pack("{s:o, s:o, s:o, s:o}", "median", real(s->median), "low", real(s->low),
-                     "high", real(s->high), "within_noise",
+    return json_pack("{s:i, s:o, s:o, s:o, s:o}", "repeats", (int)s->n, "median",
+                     real(s->median), "low", real(s->low), "high", real(s->high),
+                     "within_noise",
                      s->n > 1 ? json_boolean(crew_spread_holds_one(s)) : json_null());
 }
 
@@ -104,7 +106,7 @@ static json_t *policy_as_json(const struct crew_comparison *c,
                             figure_as_json(p, c->repeats, (enum crew_comparison_figure)f));
     set_flags(o, p, c->repeats, target);
     json_object_set_new(o, "weights_digest", digests_as_json(p, c->repeats));
-    json_object_set_new(o, "ratio_wall", ratio_as_json(&p->ratio_wall));
+    json_object_set_new(o, "ratio_train", ratio_as_json(&p->ratio_train));
     json_object_set_new(o, "ratio_worker", ratio_as_json(&p->ratio_worker));
     if (whole)
         set_details(o, p, c->workers);
@@ -136,8 +138,8 @@ json_t *crew_comparison_json(const struct crew_comparison *c, const struct crew_
         json_array_append_new(policies, policy_as_json(c, &c->policy[p], whole));
     crew_date(date, sizeof date);
     return json_pack(
-        "{s:s, s:o, s:o, s:i, s:o, s:i, s:s, s:o, s:o, s:i, s:o, s:b, s:s?, s:s, s:s, s:o, "
-        "s:o}",
+        "{s:s, s:o, s:o, s:i, s:o, s:i, s:s, s:o, s:o, s:i, s:o, s:b, s:o, s:s?, s:s, s:s, "
+        "s:o, s:o}",
         "kind", "comparison", "policies", policies, "against",
         text(c->policy[c->against].policy), "repeats", (int)c->repeats, "seeds",
         seeds_as_json(c), "workers", (int)c->workers, "executor",
@@ -145,9 +147,10 @@ json_t *crew_comparison_json(const struct crew_comparison *c, const struct crew_
         "target_accuracy", real(c->target_accuracy), "target_window_rounds", (int)c->window,
         "same_weights",
         c->same == CREW_SAME_UNKNOWN ? json_null() : json_boolean(c->same == CREW_SAME_YES),
-        "stopped", (int)c->stopped, "joules_reason", c->no_energy[0] ? c->no_energy : NULL,
-        "date", date, "version", crew_version(), "machine", crew_machine_as_json(c->machine),
-        "config", crew_settings_as_json(set, n_sets));
+        "stopped", (int)c->stopped, "error", text(c->error[0] ? c->error : NULL),
+        "joules_reason", c->no_energy[0] ? c->no_energy : NULL, "date", date, "version",
+        crew_version(), "machine", crew_machine_as_json(c->machine), "config",
+        crew_settings_as_json(set, n_sets));
 }
 
 crew_status crew_comparison_save(const struct crew_comparison *c,
@@ -155,7 +158,7 @@ crew_status crew_comparison_save(const struct crew_comparison *c,
                                  const char *path, bool replace, struct crew_error *err)
 {
     json_t *o = crew_comparison_json(c, set, n_sets, true);
-    char *json = o ? json_dumps(o, JSON_INDENT(1) | JSON_PRESERVE_ORDER) : NULL;
+    char *json = crew_json_dump(o, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
     json_decref(o);
     if (!json)
         return crew_fail(err, CREW_ENOMEM, "no memory to write %s", path);

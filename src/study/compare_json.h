@@ -10,18 +10,20 @@
  *
  *     "kind": "comparison",
  *     "policies": [{"policy", "drops", "other_weights",
- *         "wall_s", "worker_s", "joules", "round_mean_s", "round_p95_s", "idle_s", "wasted_s",
+ *         "train_s", "worker_s", "joules", "round_mean_s", "round_p95_s", "idle_s", "wasted_s",
  *         "rounds", "train_loss", "test_accuracy": [a number or null a repeat],
  *         "reached", "timed_out": [true, false or null a repeat],
  *         "weights_digest": [a text or null a repeat],
- *         "ratio_wall", "ratio_worker": {"median", "low", "high", "within_noise"},
+ *         "ratio_train", "ratio_worker": {"repeats", "median", "low", "high", "within_noise"},
  *         whole: "curve": {"seconds": [], "worker_seconds": [], "loss": []}, of the first
  * repeat, "quota_mean", "tasks_mean": [a number a worker]}], "against", "repeats", "seeds",
  * "workers", "executor", "target_loss", "target_accuracy", "target_window_rounds",
- * "same_weights": true, false or null, "stopped", "joules_reason", "date", "version",
+ * "same_weights": true, false or null, "stopped", "error", "joules_reason", "date", "version",
  * "machine", "config", both as in the log of a run
  *
- * What is not finished or not known is null. */
+ * What is not finished or not known is null. A ratio is of "train_s" or "worker_s"
+ * to that of "against" in the same repeat; its "repeats" are those in
+ * which both runs reached the target or, where there is none, were not cut off. */
 json_t *crew_comparison_json(const struct crew_comparison *c, const struct crew_settings *set,
                              size_t n_sets, bool whole);
 

@@ -33,24 +33,25 @@ static void split(struct crew_policy_list *list)
     }
 }
 
-static crew_status check_name(const char *spec, struct crew_error *err)
+static crew_status check_name(const char *spec, const char *more, struct crew_error *err)
 {
     const char *names[32];
-    size_t n = 0;
-    if (crew_policy_find(spec))
+    size_t n = 0, length = crew_text_name(spec, NULL), comma = strcspn(spec, ",");
+    if (crew_policy_find(spec) || (more && !strncmp(spec, more, length) && !more[length]))
         return CREW_OK;
-    size_t comma = strcspn(spec, ",");
-    if (comma < crew_text_name(spec, NULL))
+    if (comma < length)
         return crew_fail(err, CREW_EINVAL,
                          "policy '%.64s': settings follow a colon, as in %.*s:%.48s", spec,
                          (int)(comma < 32 ? comma : 32), spec, spec + comma + 1);
-    for (const struct crew_policy_ops *p; n < 32 && (p = crew_policy_at(n)); n++)
+    for (const struct crew_policy_ops *p; n < 31 && (p = crew_policy_at(n)); n++)
         names[n] = p->name;
+    if (more)
+        names[n++] = more;
     return crew_fail_unknown(err, "policy", spec, names, n);
 }
 
-crew_status crew_policy_list_parse(const char *text, struct crew_policy_list *out,
-                                   struct crew_error *err)
+crew_status crew_policy_list_parse_with(const char *text, const char *more,
+                                        struct crew_policy_list *out, struct crew_error *err)
 {
     *out = (struct crew_policy_list){0};
     out->text = crew_strdup(text);
@@ -59,8 +60,14 @@ crew_status crew_policy_list_parse(const char *text, struct crew_policy_list *ou
         return crew_fail(err, CREW_ENOMEM, "no memory for the list of policies");
     split(out);
     for (size_t i = 0; i < out->n; i++)
-        TRY(check_name(out->name[i], err));
+        TRY(check_name(out->name[i], more, err));
     return CREW_OK;
+}
+
+crew_status crew_policy_list_parse(const char *text, struct crew_policy_list *out,
+                                   struct crew_error *err)
+{
+    return crew_policy_list_parse_with(text, NULL, out, err);
 }
 
 void crew_policy_list_free(struct crew_policy_list *list)

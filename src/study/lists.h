@@ -17,6 +17,10 @@ struct crew_policy_list {
  * any case. */
 CREW_CHECKED crew_status crew_policy_list_parse(const char *text, struct crew_policy_list *out,
                                                 struct crew_error *err);
+/* The same; `more` is a name, too. */
+CREW_CHECKED crew_status crew_policy_list_parse_with(const char *text, const char *more,
+                                                     struct crew_policy_list *out,
+                                                     struct crew_error *err);
 void crew_policy_list_free(struct crew_policy_list *list);
 
 /* Different whole numbers; *out is the caller's, by crew_free(). CREW_EINVAL, CREW_ENOMEM. */

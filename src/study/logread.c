@@ -1,24 +1,27 @@
 #include "study/logread.h"
 #include "base/error.h"
+#include "base/input.h"
 #include "base/mem.h"
 #include "study/pairs.h"
-#include <errno.h>
+#include <crew/machine.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Most bytes of a document that is read whole. */
-enum { MOST_TEXT = 1 << 28 };
+/* Most bytes of a document that is read whole, of a line: of a round of a million workers, and
+ * of memory for a line as JSON. */
+enum { MOST_TEXT = 1 << 28, MOST_LINE = 1 << 26, MOST_VALUES = 1 << 30 };
 
 double crew_json_number(const json_t *o, const char *key)
 {
+    enum { MOST = 1 << 10 }; /* repeats */
     const json_t *v = json_object_get(o, key);
-    double value[256];
+    double value[MOST];
     size_t n = 0;
     if (json_is_number(v))
         return json_number_value(v);
-    for (size_t i = 0; i < json_array_size(v) && n < 256; i++)
+    for (size_t i = 0; i < json_array_size(v) && n < MOST; i++)
         if (json_is_number(json_array_get(v, i)))
             value[n++] = json_number_value(json_array_get(v, i));
     struct crew_spread spread = {.median = (double)NAN};
@@ -133,14 +136,23 @@ static void add_tasks(struct crew_log *l, size_t bin, const json_t *event)
         for (size_t i = 0; i < json_array_size(list) && i < l->workers; i++) {
             double n = json_number_value(json_array_get(list, i));
             size_t w = i < CREW_LOG_WORKERS ? i : CREW_LOG_WORKERS;
-            l->tasks[k][bin * l->shown + w] += n > 0 ? n : 0;
+            l->tasks[k][bin * l->shown + w] += n > 0 && n <= CREW_LOG_MOST ? n : 0;
             l->planned |= k == 1 && n > 0;
         }
     }
     const json_t *mean = json_object_get(event, "mean_ms");
-    for (size_t i = 0; i < json_array_size(mean) && i < l->workers && i < CREW_LOG_WORKERS; i++)
-        if (json_number_value(json_array_get(mean, i)) > 0)
-            crew_log_sample(&l->sample[i], 1e-3 * json_number_value(json_array_get(mean, i)));
+    for (size_t i = 0; i < json_array_size(mean) && i < l->workers && i < CREW_LOG_WORKERS;
+         i++) {
+        double ms = json_number_value(json_array_get(mean, i));
+        if (ms > 0 && ms <= CREW_LOG_MOST)
+            crew_log_sample(&l->sample[i], 1e-3 * ms);
+    }
+}
+
+/* Seconds, 0 or more, or not there at all. */
+static bool may_be_time(double s)
+{
+    return isnan(s) || (s >= 0 && s <= CREW_LOG_MOST);
 }
 
 static bool take_round(struct crew_log *l, const json_t *o)
@@ -148,14 +160,17 @@ static bool take_round(struct crew_log *l, const json_t *o)
     double seconds = crew_json_number(o, "seconds"), elapsed = crew_json_number(o, "elapsed_s"),
            number = crew_json_number(o, "round"), wait = crew_json_number(o, "wait_s"),
            worker_s = crew_json_number(o, "worker_s"), loss = crew_json_number(o, "loss");
-    if (!(number >= 1 && number < 0x1p63) || (!isfinite(seconds) && !isfinite(elapsed)))
+    if (!(number >= 1 && number < 0x1p63) || (isnan(seconds) && isnan(elapsed)) ||
+        !may_be_time(seconds) || !may_be_time(elapsed) || !may_be_time(wait) ||
+        !may_be_time(worker_s) || elapsed < l->seconds)
         return false;
-    seconds = isfinite(seconds) ? seconds : elapsed - l->seconds;
-    l->seconds = isfinite(elapsed) ? elapsed : l->seconds + seconds;
-    l->worker_s += worker_s > 0 ? worker_s : 0;
+    seconds = isnan(seconds) ? elapsed - l->seconds : seconds;
+    l->seconds = isnan(elapsed) ? l->seconds + seconds : elapsed;
+    l->worker_s += isnan(worker_s) ? 0 : worker_s;
+    loss = fabs(loss) <= CREW_LOG_MOST ? loss : (double)NAN;
     bool workers = know_workers(l, json_array_size(json_object_get(o, "done")));
     l->round[l->rounds++ % CREW_LOG_ROUNDS] = (struct crew_log_round){
-        (uint64_t)number, l->seconds - seconds, seconds, isfinite(wait) ? wait : seconds};
+        (uint64_t)number, l->seconds - seconds, seconds, isnan(wait) ? seconds : wait};
     if (!l->n_bins || l->bin[l->n_bins - 1].rounds == l->each) {
         if (l->n_bins == CREW_LOG_BINS)
             merge_bins(l);
@@ -199,8 +214,9 @@ struct reading {
     struct crew_tasks *tasks;
     struct crew_task_columns columns;
     size_t runs;
-    bool known; /* what it is */
-    char *text; /* else all of it so far */
+    bool known;    /* what it is */
+    bool document; /* it may be one, from how it begins */
+    char *text;    /* else all of it so far */
     size_t bytes, held;
     FILE *to;
 };
@@ -210,12 +226,16 @@ struct reading {
 static crew_status log_line(struct reading *r, const char *line, size_t n, bool *used,
                             struct crew_error *err)
 {
-    json_t *o = json_loadb(line, n, 0, NULL);
+    json_t *o = crew_json_bytes(line, n) <= MOST_VALUES ? json_loadb(line, n, 0, NULL) : NULL;
     const char *event = json_string_value(json_object_get(o, "event"));
     crew_status status = CREW_OK;
     *used = false;
-    if (event && (!strcmp(event, "start") || !strcmp(event, "round") ||
-                  !strcmp(event, "eval") || !strcmp(event, "end"))) {
+    if (event && r->log &&
+        (!strcmp(event, "resume") || !strcmp(event, "checkpoint") ||
+         !strcmp(event, "policy"))) {
+        *used = true;
+    } else if (event && (!strcmp(event, "start") || !strcmp(event, "round") ||
+                         !strcmp(event, "eval") || !strcmp(event, "end"))) {
         bool start = !strcmp(event, "start");
         if (!r->log || (start && (r->log->start || r->log->rounds || r->log->end)))
             status = add_log(r->all, r->input->path, ++r->runs, &r->log, err);
@@ -228,6 +248,7 @@ static crew_status log_line(struct reading *r, const char *line, size_t n, bool 
 static crew_status first_line(struct reading *r, const char *line, size_t n,
                               struct crew_error *err)
 {
+    r->document = line[strspn(line, " \t")] == '{';
     bool csv = crew_task_header(line, n, &r->columns);
     if (!csv && strncmp(line, "{\"traceEvents\":", 15) != 0)
         return CREW_OK;
@@ -252,7 +273,7 @@ static crew_status take_line(struct reading *r, const char *line, size_t n,
     } else {
         TRY(log_line(r, line, n, &used, err));
         r->known |= used;
-        if (!r->known && (r->held += n + 1) < MOST_TEXT) {
+        if (!r->known && r->document && (r->held += n + 1) < MOST_TEXT) {
             fwrite(line, 1, n, r->to);
             fputc('\n', r->to);
         }
@@ -264,6 +285,9 @@ static crew_status take_line(struct reading *r, const char *line, size_t n,
 static crew_status take_document(struct reading *r, struct crew_error *err)
 {
     struct crew_input *in = r->input;
+    double bytes = crew_json_bytes(r->text, r->bytes);
+    if (bytes > MOST_VALUES && bytes > (double)crew_machine_free_bytes() / 2)
+        return crew_fail(err, CREW_ENOMEM, "%s: no memory for what is in it", in->path);
     in->document = json_loadb(r->text, r->bytes, 0, NULL);
     if (json_is_array(json_object_get(in->document, "policies")))
         in->kind = CREW_INPUT_COMPARISON;
@@ -281,51 +305,77 @@ static crew_status take_document(struct reading *r, struct crew_error *err)
     return CREW_OK;
 }
 
+/* Of a file that is known a line too long is one more that is skipped, and the last one: what
+ * came before it stays. */
 static crew_status read_lines(struct reading *r, FILE *f, struct crew_error *err)
 {
-    char *line = NULL;
-    size_t cap = 0;
-    ssize_t n;
-    crew_status status = CREW_OK;
-    while (status == CREW_OK && (n = getline(&line, &cap, f)) >= 0) {
+    struct crew_lines lines = {.path = r->input->path, .file = f, .most = MOST_LINE};
+    char *line;
+    size_t n;
+    crew_status status;
+    while ((status = crew_lines_next(&lines, &line, &n, err)) == CREW_OK && line) {
         while (n && strchr("\r\n \t", line[n - 1]) && line[n - 1])
             n--;
         line[n] = '\0';
-        if (n)
-            status = take_line(r, line, (size_t)n, err);
+        if (n && (status = take_line(r, line, n, err)) != CREW_OK)
+            break;
     }
-    free(line);
-    if (status == CREW_OK && ferror(f))
-        status = crew_fail(err, CREW_EINPUT, "%s: %s", r->input->path, strerror(errno));
+    crew_lines_free(&lines);
+    if (status == CREW_EFORMAT && r->known) {
+        r->input->lines++;
+        r->input->skipped++;
+        return CREW_OK;
+    }
+    return status;
+}
+
+/* What came before goes, too: half a file is worse than none. */
+static void give_up(struct crew_logs *all, struct crew_input *in, size_t logs, size_t tasks,
+                    const char *why)
+{
+    while (all->n_logs > logs)
+        destroy_log(all->log[--all->n_logs]);
+    while (all->n_tasks > tasks)
+        crew_tasks_destroy(all->tasks[--all->n_tasks]);
+    json_decref(in->document);
+    in->document = NULL;
+    in->kind = CREW_INPUT_UNUSABLE;
+    in->skipped = in->lines;
+    snprintf(in->why, sizeof in->why, "%s", why);
+}
+
+static crew_status read_file(struct reading *r, struct crew_error *err)
+{
+    FILE *f;
+    TRY(crew_input_open(r->input->path, &f, err));
+    r->to = open_memstream(&r->text, &r->bytes);
+    crew_status status = r->to ? read_lines(r, f, err) : CREW_ENOMEM;
+    if (!r->to || fclose(r->to) != 0)
+        status = crew_fail(err, CREW_ENOMEM, "%s: no memory to read it", r->input->path);
+    fclose(f);
+    if (status == CREW_OK && !r->known)
+        status = take_document(r, err);
+    else if (status == CREW_OK && r->tasks && !r->tasks->n)
+        status = crew_fail(err, CREW_EFORMAT, "%s: no task in its %llu lines", r->input->path,
+                           (unsigned long long)r->input->lines);
+    free(r->text);
     return status;
 }
 
 crew_status crew_logs_read(struct crew_logs *all, const char *path, struct crew_error *err)
 {
+    struct crew_error why = {.status = CREW_OK};
+    size_t logs = all->n_logs, tasks = all->n_tasks;
     if (all->n_inputs == CREW_LOG_FILES)
         return crew_fail(err, CREW_EINVAL, "%s: more than %d files", path, CREW_LOG_FILES);
     struct reading r = {.all = all, .input = &all->input[all->n_inputs]};
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return crew_fail(err, CREW_EINPUT, "%s: %s", path, strerror(errno));
-    r.input->path = crew_strdup(path);
-    r.to = open_memstream(&r.text, &r.bytes);
+    if (!(r.input->path = crew_strdup(path)))
+        return crew_fail(err, CREW_ENOMEM, "%s: no memory to read it", path);
     all->n_inputs++;
-    crew_status status = r.input->path && r.to
-                             ? CREW_OK
-                             : crew_fail(err, CREW_ENOMEM, "%s: no memory to read it", path);
-    if (status == CREW_OK)
-        status = read_lines(&r, f, err);
-    if (r.to && fclose(r.to) != 0 && status == CREW_OK)
-        status = crew_fail(err, CREW_ENOMEM, "%s: no memory to read it", path);
-    fclose(f);
-    if (status == CREW_OK && !r.known)
-        status = take_document(&r, err);
-    else if (status == CREW_OK && r.tasks && !r.tasks->n)
-        status = crew_fail(err, CREW_EFORMAT, "%s: no task in its %llu lines", path,
-                           (unsigned long long)r.input->lines);
-    free(r.text);
-    return status;
+    crew_status status = read_file(&r, &why);
+    if (status != CREW_OK)
+        give_up(all, r.input, logs, tasks, why.text);
+    return status == CREW_OK ? CREW_OK : crew_fail(err, status, "%s", why.text);
 }
 
 /* ---- Who belongs to whom ---- */
@@ -336,35 +386,75 @@ static size_t stem(const char *path)
     return dot ? (size_t)(dot - path) : strlen(path);
 }
 
-/* "run.tasks.csv" and "run.timeline.json" lie beside "run.jsonl". */
-static bool beside(const char *log, const char *tasks)
+/* "run.tasks.csv" and "run.timeline.json" lie beside "run.jsonl": how much of the name they
+ * share, 0: they do not. */
+static size_t beside(const char *log, const char *tasks)
 {
     size_t n = stem(log);
-    return (strlen(tasks) > n && !strncmp(log, tasks, n) && tasks[n] == '.') ||
-           !strncmp(log, tasks, strlen(log));
+    return strlen(tasks) > n && !strncmp(log, tasks, n) && tasks[n] == '.' ? n : 0;
 }
 
+/* Nothing speaks against their being of the same run. */
+static bool fits(const struct crew_log *l, const struct crew_tasks *t)
+{
+    return !l->single && t->workers <= l->workers && l->n_bins &&
+           t->span[(t->n - 1) % CREW_LOG_SPANS].round <= l->bin[l->n_bins - 1].last;
+}
+
+/* The only run may have tasks of any name; of several it is the one whose name is nearest. */
+static struct crew_log *owner(const struct crew_logs *all, size_t runs,
+                              const struct crew_tasks *t)
+{
+    struct crew_log *found = NULL;
+    size_t most = 0;
+    for (size_t k = 0; k < runs; k++) {
+        size_t n = beside(all->log[k]->path, t->path);
+        if (n > most) {
+            most = n;
+            found = all->log[k];
+        }
+    }
+    return found || runs != 1 || !fits(all->log[0], t) ? found : all->log[0];
+}
+
+/* Of several files of its tasks that with most of them. */
 static void give(struct crew_log *l, struct crew_tasks *t)
 {
-    t->used = true;
-    if (!l->single || t->measured) /* a timeline knows more */
+    if (!l->single || t->n > l->single->n)
         l->single = t;
+}
+
+/* Two of one name, of several folders or endings: both are called by their paths. */
+static crew_status tell_apart(struct crew_logs *all, struct crew_error *err)
+{
+    bool twice[CREW_LOG_FILES] = {false};
+    for (size_t i = 0; i < all->n_logs; i++)
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(all->log[i]->name, all->log[k]->name))
+                twice[i] = twice[k] = true;
+    for (size_t i = 0; i < all->n_logs; i++) {
+        struct crew_log *l = all->log[i];
+        char *name = twice[i] ? crew_strdup(l->path) : NULL;
+        if (twice[i] && !name)
+            return crew_fail(err, CREW_ENOMEM, "%s: no memory for a name", l->path);
+        if (name) {
+            crew_free(l->name);
+            l->name = name;
+        }
+    }
+    return CREW_OK;
 }
 
 crew_status crew_logs_join(struct crew_logs *all, struct crew_error *err)
 {
     size_t runs = all->n_logs;
-    for (size_t i = 0; i < all->n_tasks; i++)
-        for (size_t k = 0; k < runs && !all->tasks[i]->used; k++)
-            if (beside(all->log[k]->path, all->tasks[i]->path) || runs == 1)
-                give(all->log[k], all->tasks[i]);
-    for (size_t i = 0; i < all->n_tasks; i++)
-        if (!all->tasks[i]->used) {
-            struct crew_log *l;
+    for (size_t i = 0; i < all->n_tasks; i++) {
+        struct crew_log *l = owner(all, runs, all->tasks[i]);
+        if (!l)
             TRY(add_log(all, all->tasks[i]->path, 1, &l, err));
-            give(l, all->tasks[i]);
-        }
-    return CREW_OK;
+        give(l, all->tasks[i]);
+    }
+    return tell_apart(all, err);
 }
 
 void crew_logs_free(struct crew_logs *all)

@@ -18,6 +18,9 @@ enum {
     CREW_LOG_FILES = 64
 };
 
+/* A number that no run has, of seconds or of anything: no plot holds it. */
+#define CREW_LOG_MOST 1e15
+
 /* Some successive rounds. */
 struct crew_log_bin {
     uint64_t rounds, last;    /* how many; number of the last one */
@@ -28,7 +31,8 @@ struct crew_log_bin {
 /* Times of a worker, evenly thinned. */
 struct crew_log_samples {
     uint32_t n;
-    uint64_t seen, each; /* every each-th is kept */
+    uint64_t seen, each; /* one of so many is kept, by lot */
+    uint64_t lot;        /* of crew_lot() */
     double *value;       /* [CREW_LOG_SAMPLES] seconds */
 };
 
@@ -56,7 +60,6 @@ struct crew_tasks {
     bool measured;   /* start_s is; else a worker's tasks are laid end to end */
     size_t n_rounds; /* of a timeline */
     struct crew_log_round round[CREW_LOG_ROUNDS]; /* [n_rounds % CREW_LOG_ROUNDS] */
-    bool used;                                    /* by a log */
 };
 
 /* One run. */
@@ -83,14 +86,16 @@ enum crew_input_kind {
     CREW_INPUT_TASKS,
     CREW_INPUT_TIMELINE,
     CREW_INPUT_COMPARISON,
-    CREW_INPUT_BENCHMARK
+    CREW_INPUT_BENCHMARK,
+    CREW_INPUT_UNUSABLE
 };
 
 struct crew_input {
     char *path;
     enum crew_input_kind kind;
     uint64_t lines, skipped; /* those that are not empty; of them not understood */
-    json_t *document;        /* of the last two kinds */
+    json_t *document;        /* of a comparison or a benchmark */
+    char why[512];           /* it is unusable; "" else */
 };
 
 struct crew_logs {
@@ -101,10 +106,12 @@ struct crew_logs {
 };
 
 /* Read one more file, whatever it is; all is zeroed before the first. CREW_EINPUT,
- * CREW_EFORMAT: nothing in it is usable; CREW_ENOMEM, CREW_EINVAL: too many. */
+ * CREW_EFORMAT: nothing in it is usable, and nothing but its name and the reason is kept;
+ * CREW_ENOMEM; CREW_EINVAL: too many files. */
 CREW_CHECKED crew_status crew_logs_read(struct crew_logs *all, const char *path,
                                         struct crew_error *err);
-/* When all are read: which tasks belong to which log. Tasks of no log become one. */
+/* When all are read: which tasks belong to which log. Tasks of no log become one. Logs of one
+ * name are called by their paths. */
 CREW_CHECKED crew_status crew_logs_join(struct crew_logs *all, struct crew_error *err);
 void crew_logs_free(struct crew_logs *all);
 

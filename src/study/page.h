@@ -20,6 +20,16 @@ void crew_page_text(FILE *to, const char *s);
 /* A plot for inside a page: named by label, its ink the colour of the text around it, without
  * ids, which must be unique in a page. */
 void crew_page_svg(FILE *to, const char *svg, const char *label);
+/* Title, a line on how to read it, the plot. The legend is the caller's, then </figure>. */
+void crew_page_figure(FILE *to, const char *title, const char *how, const char *svg,
+                      const char *label);
+
+/* pagetables.c: the parts of a page with their headings. svg: of the heat map, or NULL. */
+void crew_page_summary(FILE *to, const struct crew_logs *all);
+void crew_page_comparison(FILE *to, const struct crew_input *in);
+void crew_page_benchmark(FILE *to, const struct crew_input *in, const char *svg);
+void crew_page_notes(FILE *to, const json_t *notes);
+
 /* Tables of whatever a JSON object holds. */
 void crew_page_object(FILE *to, const json_t *o, const char *caption);
 void crew_page_rows(FILE *to, const json_t *list, const char *caption);

@@ -4,16 +4,16 @@
 #include <math.h>
 #include <string.h>
 
-/* Both colour schemes; one column on a phone, two on a screen; wide tables and plots scroll in
- * their own box. */
+/* Both colour schemes, paper is always light; one column on a phone, two on a screen; wide
+ * tables scroll in their own box, which has a shadow where there is more. */
 const char crew_page_style[] =
     ":root{color-scheme:light dark;--paper:#fff;--card:#f6f7f9;--ink:#1c2128;--dim:#5a6470;"
-    "--line:#d5dae0}\n"
-    "@media(prefers-color-scheme:dark){:root{--paper:#14171c;--card:#1c2027;--ink:#e3e7ec;"
-    "--dim:#9aa5b1;--line:#39414b}}\n"
+    "--line:#d5dae0;--shade:#0003}\n"
+    "@media screen and (prefers-color-scheme:dark){:root{--paper:#14171c;--card:#1c2027;"
+    "--ink:#e3e7ec;--dim:#9aa5b1;--line:#39414b;--shade:#fff4}}\n"
     "*{box-sizing:border-box}\n"
-    "body{margin:0 auto;max-width:75rem;padding:1rem;background:var(--paper);color:var(--ink);"
-    "font:16px/1.5 system-ui,sans-serif}\n"
+    "body{margin:0 auto;max-width:82rem;padding:1rem;background:var(--paper);color:var(--ink);"
+    "font:1rem/1.5 system-ui,sans-serif}\n"
     "h1{font-size:1.6rem;margin:.5rem 0}h2{font-size:1.25rem;margin:2rem 0 .5rem;"
     "overflow-wrap:anywhere}\n"
     "p{margin:.4rem 0;overflow-wrap:anywhere}.dim,figcaption small{color:var(--dim)}\n"
@@ -27,17 +27,27 @@ const char crew_page_style[] =
     ".legend{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1rem;margin:.5rem 0 0;"
     "padding:0;font-size:.85rem}\n"
     ".legend li{overflow-wrap:anywhere}.legend i{display:inline-block;width:.8rem;height:.8rem;"
-    "border-radius:.15rem;margin-right:.35rem;vertical-align:-.08rem}\n"
-    ".scroll{overflow-x:auto;margin:.5rem 0}\n"
-    "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}\n"
+    "border-radius:.15rem;print-color-adjust:exact;margin-right:.35rem;vertical-align:-.08rem}"
+    "\n"
+    ".scroll{overflow-x:auto;margin:.5rem 0;background:linear-gradient(to right,var(--paper) "
+    "50%,transparent) left/2rem 100% no-repeat local,linear-gradient(to left,var(--paper) 50%,"
+    "transparent) right/2rem 100% no-repeat local,linear-gradient(to right,var(--shade),"
+    "transparent) left/.6rem 100% no-repeat,linear-gradient(to left,var(--shade),transparent) "
+    "right/.6rem 100% no-repeat}\n"
+    "table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}\n"
     "caption{text-align:left;font-weight:600;padding:.3rem 0}\n"
-    "th,td{padding:.25rem .55rem;border-bottom:1px solid var(--line);text-align:right;"
+    "th,td{padding:.25rem .45rem;border-bottom:1px solid var(--line);text-align:right;"
     "white-space:nowrap}\n"
     "th{color:var(--dim);font-weight:600}th:first-child,td:first-child,.text{text-align:left}\n"
+    ".note{white-space:normal;overflow-wrap:anywhere;min-width:13rem}\n"
     ".wrap td{white-space:normal;overflow-wrap:anywhere;text-align:left;vertical-align:top}"
     ".wrap th{text-align:left;vertical-align:top}\n"
     "code{font:.85em ui-monospace,monospace}summary{cursor:pointer;margin:.6rem 0;"
-    "font-weight:600}\n";
+    "font-weight:600}\n"
+    "@media "
+    "print{html{font-size:10px}body{max-width:none;padding:0}figure,tr{break-inside:avoid}"
+    "h2,figcaption{break-after:avoid}.scroll{overflow:visible;background:none}th,td{padding:"
+    ".1rem .25rem;white-space:normal}}\n";
 
 /* ---- Text ---- */
 

@@ -2,17 +2,25 @@
 #include <math.h>
 #include <string.h>
 
-enum { WIDTH = 480, HEIGHT = 310 };
+enum { WIDTH = 480, HEIGHT = 300 };
 
 const char *const crew_plot_span_colour[4] = {"#3b8fd6", "#6aaee6", "#d6494a", "#8a94a0"};
+
+enum { FEW = 10 };
+static const char *const few[FEW] = {"#3b8fd6", "#e1812c", "#3aa655", "#d6494a", "#9a6fd0",
+                                     "#a5813f", "#d86fb5", "#1fa3ad", "#8f9a2a", "#7f8c9a"};
+
+int crew_plot_curve_colour(size_t i, char out[8])
+{
+    snprintf(out, 8, "%s", few[i % FEW]);
+    return (int)(i / FEW % 3);
+}
 
 /* Of few the well-known ones, of many a walk around the colour circle; all can be told from
  * white and from black. */
 void crew_plot_colour(size_t i, size_t n, char out[8])
 {
-    static const char *const few[] = {"#3b8fd6", "#e1812c", "#3aa655", "#d6494a", "#9a6fd0",
-                                      "#a5813f", "#d86fb5", "#1fa3ad", "#8f9a2a", "#7f8c9a"};
-    if (n <= sizeof few / sizeof *few) {
+    if (n <= FEW) {
         snprintf(out, 8, "%s", few[i]);
         return;
     }
@@ -31,7 +39,12 @@ static void begin(FILE *to, int height)
             "set encoding utf8\n"
             "set key off\n"
             "set rmargin 2\n"
-            "set tmargin 1\n"
+            "set tmargin 0.7\n"
+            "set bmargin 2.6\n"
+            "set xtics offset 0,0.5\n"
+            "set ytics offset 0.5,0\n"
+            "set xlabel offset 0,1.1\n"
+            "set ylabel offset 1,0\n"
             "set border 3 lc rgb '" CREW_PLOT_INK "'\n"
             "set tics out nomirror textcolor rgb '" CREW_PLOT_INK "'\n"
             "set grid ytics back lt 1 dt 1 lw 0.5 lc rgb '#a0808080'\n"
@@ -56,6 +69,18 @@ static void label(FILE *to, const char *x, const char *y)
 
 /* ---- Loss ---- */
 
+/* A line through it would not be seen. */
+static bool is_one_point(const struct crew_logs *all, size_t curve)
+{
+    struct crew_curve c;
+    double seconds, worker_s, loss;
+    size_t points = 0;
+    if (crew_curve_at(all, curve, &c))
+        for (size_t i = 0; i < c.n && points < 2; i++)
+            points += crew_curve_point(&c, i, &seconds, &worker_s, &loss);
+    return points == 1;
+}
+
 bool crew_plot_loss(FILE *to, const struct crew_logs *all, bool by_core)
 {
     struct crew_curve c;
@@ -78,16 +103,22 @@ bool crew_plot_loss(FILE *to, const struct crew_logs *all, bool by_core)
     if (!n || !(far > 0))
         return false;
     label(to, by_core ? "core-seconds" : "seconds", "loss");
-    fprintf(to, "set xrange [0:%.7g]\n", far);
+    fprintf(to, "set xrange [0:%.7g]\n", 1.02 * far);
     put_marks(to, far);
     if (low > 0 && high > 30 * low)
         fprintf(to, "set logscale y\nset yrange [%.7g:%.7g]\n", 0.8 * low, 1.25 * high);
-    else
-        fprintf(to, "set yrange [%s:*]\n", low >= 0 ? "0" : "*");
+    else if (low >= 0)
+        fprintf(to, "set yrange [0:%.7g]\n", high > 0 ? 1.05 * high : 1);
     for (size_t i = 0; i < n; i++) {
+        static const char *const gaps[3] = {"1", "(14,6)", "(3,5)"};
         char colour[8];
-        crew_plot_colour(i, n, colour);
-        fprintf(to, "%s $c%zu with lines lw 2.5 lc rgb '%s'", i ? "," : "plot", i, colour);
+        int how = crew_plot_curve_colour(i, colour);
+        fprintf(to, "%s $c%zu ", i ? "," : "plot", i);
+        if (is_one_point(all, i)) /* gnuplot's points are references to ids */
+            fprintf(to, "using 1:2:(%.7g) with circles fs solid noborder lc rgb '%s'",
+                    far / 100, colour);
+        else
+            fprintf(to, "with lines lw 2.5 dt %s lc rgb '%s'", gaps[how], colour);
     }
     fprintf(to, "\n");
     return true;
@@ -161,7 +192,7 @@ bool crew_plot_times(FILE *to, const struct crew_log *log)
     fprintf(to, "set xrange [-0.7:%.7g]\nset xtics %u\nset boxwidth 0.6\n", shown - 0.3,
             shown <= 16 ? 1u : 8u);
     if (high > 20 * low)
-        fprintf(to, "set logscale y\n");
+        fprintf(to, "set logscale y\nset yrange [%.7g:%.7g]\n", 800 * low, 1250 * high);
     else
         fprintf(to, "set yrange [0:*]\n");
     fprintf(
@@ -226,31 +257,57 @@ bool crew_plot_last(FILE *to, const struct crew_log *log)
 
 /* ---- Latency ---- */
 
+enum { MOST_NUMBERS = 8 }; /* squares in a row that have room for them */
+
+/* What the squares stand for, in black on the bright ones and in white on the others. */
+static void put_numbers(FILE *to, const json_t *rows, const struct crew_latencies *l, size_t n)
+{
+    fprintf(to, "$t << END\n");
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++) {
+            double v = crew_latency_at(rows, l, i, k);
+            if (isfinite(v))
+                fprintf(to, v < 10 ? "%zu %zu %.1f %s\n" : "%zu %zu %.0f %s\n", k, i, v,
+                        v < 0.4 * l->high ? "0xffffff" : "0x101010");
+        }
+    fprintf(to, "END\n");
+}
+
 bool crew_plot_latency(FILE *to, const json_t *benchmark)
 {
     const json_t *rows = json_object_get(benchmark, "latency_ns");
-    size_t n = json_array_size(rows), values = 0;
-    if (!n || n > 512)
+    struct crew_latencies l;
+    if (!crew_latencies_of(rows, &l))
         return false;
+    size_t n = (l.n + l.each - 1) / l.each;
+    uint32_t step = n <= 16 ? 1 : (uint32_t)(n + 7) / 8;
     begin(to, 400);
     fprintf(to, "$m << END\n");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < n; k++) {
-            const json_t *v = json_array_get(json_array_get(rows, i), k);
-            bool known = i != k && json_is_number(v);
-            fprintf(to, known ? "%.5g " : "NaN ", json_number_value(v));
-            values += known;
+            double v = crew_latency_at(rows, &l, i, k);
+            if (isfinite(v))
+                fprintf(to, "%.5g", v);
+            else
+                fputs("NaN", to);
+            fputc(k + 1 < n ? ' ' : '\n', to);
         }
-        fprintf(to, "\n");
-    }
     fprintf(to,
             "END\nset border 0\nunset grid\nset size square\nset tics scale 0\nset xtics %u\n"
-            "set ytics %u\nset xrange [-0.5:%.7g]\nset yrange [%.7g:-0.5]\n"
-            "set cbtics textcolor rgb '" CREW_PLOT_INK "'\n"
+            "set ytics %u\nset xrange [-0.5:%.7g]\nset yrange [%.7g:-0.5]\nset cbrange "
+            "[0:%.7g]\nset cbtics textcolor rgb '" CREW_PLOT_INK "'\n"
             "set cblabel 'ns' textcolor rgb '" CREW_PLOT_INK "'\n"
             "set palette defined (0 '#2b4f9e', 0.33 '#1fa3ad', 0.66 '#9ccc4a', 1 '#f4d03f')\n",
-            n <= 16 ? 1u : 8u, n <= 16 ? 1u : 8u, (double)n - 0.5, (double)n - 0.5);
-    label(to, "to slot", "from slot");
-    fprintf(to, "plot $m matrix with image pixels\n");
-    return values > 0;
+            step, step, (double)n - 0.5, (double)n - 0.5, l.high);
+    char x[40] = "to slot", y[40] = "from slot";
+    if (l.each > 1) {
+        snprintf(x, sizeof x, "to slot / %zu", l.each);
+        snprintf(y, sizeof y, "from slot / %zu", l.each);
+    }
+    label(to, x, y);
+    if (n <= MOST_NUMBERS)
+        put_numbers(to, rows, &l, n);
+    fprintf(to, "plot $m matrix with image pixels%s\n",
+            n <= MOST_NUMBERS ? ", $t using 1:2:3:4 with labels textcolor rgb variable" : "");
+    return true;
 }

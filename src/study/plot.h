@@ -53,9 +53,25 @@ struct crew_last_rounds {
 bool crew_last_rounds(const struct crew_log *log, struct crew_last_rounds *out);
 void crew_last_rounds_free(struct crew_last_rounds *l);
 
-/* "#3b8fd6", the colour of the i-th of n. */
+/* A matrix of latencies, rows from one slot to all. */
+struct crew_latencies {
+    size_t n;         /* slots */
+    size_t each;      /* so many in a row and column share a square of the plot */
+    double low, high; /* nanoseconds; and between which slots */
+    size_t low_from, low_to, high_from, high_to;
+};
+/* false: none is known. */
+bool crew_latencies_of(const json_t *rows, struct crew_latencies *out);
+/* Mean of the square's; NaN: none is known. */
+double crew_latency_at(const json_t *rows, const struct crew_latencies *l, size_t from,
+                       size_t to);
+
+/* "#3b8fd6", the colour of the i-th of n workers. */
 void crew_plot_colour(size_t i, size_t n, char out[8]);
-/* Of the timeline: a task, one beside it, a dropped one, waiting. */
+/* Of the i-th curve, whose neighbours are quite another thing: ten colours, then the same with
+ * gaps. Returns how: 0 none, 1 long dashes, 2 dots. */
+int crew_plot_curve_colour(size_t i, char out[8]);
+/* Of the timeline: a task, the next one, a dropped one, waiting. */
 extern const char *const crew_plot_span_colour[4];
 
 #endif

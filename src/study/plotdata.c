@@ -31,16 +31,33 @@ static bool of_policy(const json_t *policy, struct crew_curve *out)
     return out->n > 0;
 }
 
+/* "runs/c.json: queue"; the file is left out where there is no other. */
+static void put_file_before(struct crew_curve *c, const char *path)
+{
+    char policy[sizeof c->label];
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path,
+               *dot = strrchr(base, '.');
+    int n = dot && dot > base ? (int)(dot - base) : (int)strlen(base);
+    snprintf(policy, sizeof policy, "%s", c->label);
+    snprintf(c->label, sizeof c->label, "%.*s: %.60s", n < 30 ? n : 30, base, policy);
+}
+
 bool crew_curve_at(const struct crew_logs *all, size_t i, struct crew_curve *out)
 {
+    size_t comparisons = 0;
+    for (size_t k = 0; k < all->n_inputs; k++)
+        comparisons += all->input[k].kind == CREW_INPUT_COMPARISON;
     for (size_t k = 0; k < all->n_logs; k++)
         if (of_log(all->log[k], out) && i-- == 0)
             return true;
     for (size_t k = 0; k < all->n_inputs; k++) {
         const json_t *list = json_object_get(all->input[k].document, "policies");
         for (size_t p = 0; p < json_array_size(list); p++)
-            if (of_policy(json_array_get(list, p), out) && i-- == 0)
+            if (of_policy(json_array_get(list, p), out) && i-- == 0) {
+                if (all->n_logs || comparisons > 1)
+                    put_file_before(out, all->input[k].path);
                 return true;
+            }
     }
     return false;
 }
@@ -61,7 +78,55 @@ bool crew_curve_point(const struct crew_curve *c, size_t i, double *seconds, dou
             *to[k] = json_is_number(v) ? json_number_value(v) : (double)NAN;
         }
     }
-    return isfinite(*seconds) && isfinite(*worker_s) && isfinite(*loss);
+    return *seconds >= 0 && *seconds <= CREW_LOG_MOST && *worker_s >= 0 &&
+           *worker_s <= CREW_LOG_MOST && fabs(*loss) <= CREW_LOG_MOST;
+}
+
+/* ---- Latencies ---- */
+
+enum { MOST_SQUARES = 256 }; /* in a row: each is a line of the page */
+
+static double latency(const json_t *rows, size_t from, size_t to)
+{
+    const json_t *v = json_array_get(json_array_get(rows, from), to);
+    double ns = json_number_value(v);
+    return from != to && ns > 0 && ns <= CREW_LOG_MOST ? ns : (double)NAN;
+}
+
+bool crew_latencies_of(const json_t *rows, struct crew_latencies *out)
+{
+    size_t n = json_array_size(rows);
+    *out = (struct crew_latencies){
+        .n = n, .each = n ? (n - 1) / MOST_SQUARES + 1 : 1, .low = (double)INFINITY};
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++) {
+            double ns = latency(rows, i, k);
+            if (ns < out->low) {
+                out->low = ns;
+                out->low_from = i;
+                out->low_to = k;
+            }
+            if (ns > out->high) {
+                out->high = ns;
+                out->high_from = i;
+                out->high_to = k;
+            }
+        }
+    return out->high > 0;
+}
+
+double crew_latency_at(const json_t *rows, const struct crew_latencies *l, size_t from,
+                       size_t to)
+{
+    double sum = 0;
+    size_t n = 0;
+    for (size_t i = from * l->each; i < (from + 1) * l->each && i < l->n; i++)
+        for (size_t k = to * l->each; k < (to + 1) * l->each && k < l->n; k++)
+            if (isfinite(latency(rows, i, k))) {
+                sum += latency(rows, i, k);
+                n++;
+            }
+    return n ? sum / (double)n : (double)NAN;
 }
 
 /* ---- Task times ---- */

@@ -1,4 +1,5 @@
 #include "study/report.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "study/page.h"
@@ -7,6 +8,7 @@
 #include <crew/crew.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,14 +66,36 @@ static char *read_back(int fd)
     return text;
 }
 
-/* Runs it: 0, an errno, or -1 when it failed itself. */
-static int run_gnuplot(const struct child *c)
+/* For the child, of which sys/wait.h speaks, no longer than so many seconds: 0, an errno, or -1
+ * when it failed itself. */
+static int await(pid_t pid, double seconds)
+{
+    int status = 0;
+    double until_s = crew_now_s() + seconds;
+    for (int ms = 1;; ms += ms < 20) {
+        pid_t done = waitpid(pid, &status, WNOHANG);
+        if (done == pid)
+            return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+        if (done < 0 && errno != EINTR)
+            return errno;
+        if (crew_now_s() >= until_s)
+            break;
+        poll(NULL, 0, ms); /* sleeps */
+    }
+    kill(pid, SIGKILL);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return ETIMEDOUT;
+}
+
+/* Runs it, as await(). */
+static int run_gnuplot(const struct child *c, double seconds)
 {
     char name[] = "gnuplot", defaults[] = "-d"; /* no ~/.gnuplot */
     char *argv[] = {name, defaults, NULL};
     posix_spawn_file_actions_t files;
     pid_t pid;
-    int why = posix_spawn_file_actions_init(&files), status = 0;
+    int why = posix_spawn_file_actions_init(&files);
     if (why)
         return why;
     why = posix_spawn_file_actions_adddup2(&files, c->in, 0);
@@ -79,38 +103,36 @@ static int run_gnuplot(const struct child *c)
     why = why ? why : posix_spawn_file_actions_adddup2(&files, c->err, 2);
     why = why ? why : posix_spawnp(&pid, name, &files, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&files);
-    if (why)
-        return why;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return errno;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+    return why ? why : await(pid, seconds);
 }
 
-static crew_status explain(int why, int errors, struct crew_error *err)
+#define NO_PAGE ": no page, but the numbers are in CSV files beside it"
+
+static crew_status explain(int why, int errors, double seconds, struct crew_error *err)
 {
     if (why == ENOENT)
-        return crew_fail(
-            err, CREW_EOUTPUT,
-            "gnuplot is missing (Debian package gnuplot-nox): no page, but the numbers "
-            "are in CSV files beside it");
+        return crew_fail(err, CREW_EOUTPUT,
+                         "gnuplot is missing (Debian package gnuplot-nox)" NO_PAGE);
+    if (why == ETIMEDOUT)
+        return crew_fail(err, CREW_EOUTPUT, "gnuplot was still drawing after %g s" NO_PAGE,
+                         seconds);
     if (why > 0)
-        return crew_fail(err, CREW_EOUTPUT, "gnuplot cannot be started: %s", strerror(why));
+        return crew_fail(err, CREW_EOUTPUT, "gnuplot cannot be started: %s" NO_PAGE,
+                         strerror(why));
     char *text = read_back(errors);
     size_t n = text ? strlen(text) : 0; /* its last line says why */
     while (n && strchr("\n ", text[n - 1]))
         text[--n] = '\0';
     const char *line = n ? strrchr(text, '\n') : NULL;
-    crew_status status = crew_fail(err, CREW_EOUTPUT, "gnuplot failed: %.160s",
-                                   line ? line + 1
-                                   : n  ? text
-                                        : "it says nothing");
+    line = line ? line + 1 : n ? text + strspn(text, " ") : "it says nothing";
+    crew_status status = crew_fail(err, CREW_EOUTPUT, "gnuplot failed (%.160s)" NO_PAGE, line);
     free(text);
     return status;
 }
 
 /* The script's picture as SVG; free() it. */
-static crew_status draw(const char *script, size_t bytes, char **svg, struct crew_error *err)
+static crew_status draw(const char *script, size_t bytes, double seconds, char **svg,
+                        struct crew_error *err)
 {
     struct child c = {memfd_create("script", MFD_CLOEXEC), memfd_create("picture", MFD_CLOEXEC),
                       memfd_create("errors", MFD_CLOEXEC)};
@@ -118,13 +140,13 @@ static crew_status draw(const char *script, size_t bytes, char **svg, struct cre
     if (c.in < 0 || c.out < 0 || c.err < 0 || !write_script(c.in, script, bytes)) {
         status = crew_fail(err, CREW_ENOMEM, "no memory for a plot: %s", strerror(errno));
     } else {
-        int why = run_gnuplot(&c);
+        int why = run_gnuplot(&c, seconds);
         if (why)
-            status = explain(why, c.err, err);
+            status = explain(why, c.err, seconds, err);
         else if (!(*svg = read_back(c.out)))
             status = crew_fail(err, CREW_ENOMEM, "no memory for a plot");
         else if (!strstr(*svg, "</svg>"))
-            status = crew_fail(err, CREW_EOUTPUT, "gnuplot failed: no picture from it");
+            status = crew_fail(err, CREW_EOUTPUT, "gnuplot drew no picture" NO_PAGE);
     }
     close_files(&c);
     return status;
@@ -133,6 +155,11 @@ static crew_status draw(const char *script, size_t bytes, char **svg, struct cre
 /* ---- All plots ---- */
 
 enum plot { LOSS, CORE_LOSS, QUOTA, TIMES, LAST, LATENCY };
+
+struct drawing {
+    const struct crew_logs *all;
+    double seconds; /* for each of them */
+};
 
 static bool write_plot(FILE *to, const struct crew_logs *all, enum plot what, size_t i)
 {
@@ -152,33 +179,33 @@ static bool write_plot(FILE *to, const struct crew_logs *all, enum plot what, si
     return false;
 }
 
-static crew_status plot(const struct crew_logs *all, enum plot what, size_t i, char **svg,
+static crew_status plot(const struct drawing *d, enum plot what, size_t i, char **svg,
                         struct crew_error *err)
 {
     char *script = NULL;
     size_t bytes = 0;
     FILE *to = open_memstream(&script, &bytes);
-    bool any = to && write_plot(to, all, what, i);
+    bool any = to && write_plot(to, d->all, what, i);
     bool ok = to && fclose(to) == 0;
     crew_status status = !ok   ? crew_fail(err, CREW_ENOMEM, "no memory for a plot")
-                         : any ? draw(script, bytes, svg, err)
+                         : any ? draw(script, bytes, d->seconds, svg, err)
                                : CREW_OK;
     free(script);
     return status;
 }
 
-static crew_status plot_all(const struct crew_logs *all, struct crew_page_plots *p,
+static crew_status plot_all(const struct drawing *d, struct crew_page_plots *p,
                             struct crew_error *err)
 {
-    TRY(plot(all, LOSS, 0, &p->loss[0], err));
-    TRY(plot(all, CORE_LOSS, 0, &p->loss[1], err));
-    for (size_t i = 0; i < all->n_logs; i++) {
-        TRY(plot(all, QUOTA, i, &p->quota[i], err));
-        TRY(plot(all, TIMES, i, &p->times[i], err));
-        TRY(plot(all, LAST, i, &p->last[i], err));
+    TRY(plot(d, LOSS, 0, &p->loss[0], err));
+    TRY(plot(d, CORE_LOSS, 0, &p->loss[1], err));
+    for (size_t i = 0; i < d->all->n_logs; i++) {
+        TRY(plot(d, QUOTA, i, &p->quota[i], err));
+        TRY(plot(d, TIMES, i, &p->times[i], err));
+        TRY(plot(d, LAST, i, &p->last[i], err));
     }
-    for (size_t i = 0; i < all->n_inputs; i++)
-        TRY(plot(all, LATENCY, i, &p->latency[i], err));
+    for (size_t i = 0; i < d->all->n_inputs; i++)
+        TRY(plot(d, LATENCY, i, &p->latency[i], err));
     return CREW_OK;
 }
 
@@ -220,7 +247,8 @@ static char *beside(const char *output, const char *name)
     return path;
 }
 
-/* Written whole from memory; empty ones are not. write: one of the tables, or NULL: a page. */
+/* Written whole from memory; empty ones are not, unless there is one of an earlier report: its
+ * numbers are not this one's. write: one of the tables, or NULL: a page. */
 static crew_status write_file(const struct crew_report_config *cfg, const char *path,
                               bool (*write)(FILE *, const struct crew_logs *),
                               const struct crew_logs *all, const struct crew_page_plots *plots,
@@ -237,9 +265,10 @@ static crew_status write_file(const struct crew_report_config *cfg, const char *
     bool ok = to && !ferror(to);
     ok = to && fclose(to) == 0 && ok;
     const struct crew_piece piece = {text, bytes};
-    crew_status status = !ok   ? crew_fail(err, CREW_ENOMEM, "no memory to write %s", path)
-                         : any ? crew_output_write(path, cfg->replace, &piece, 1, err)
-                               : CREW_OK;
+    crew_status status = !ok ? crew_fail(err, CREW_ENOMEM, "no memory to write %s", path)
+                         : any || access(path, F_OK) == 0
+                             ? crew_output_write(path, cfg->replace, &piece, 1, err)
+                             : CREW_OK;
     free(text);
     return status;
 }
@@ -261,12 +290,48 @@ static crew_status each_table(const struct crew_report_config *cfg, const struct
 
 /* ---- Inputs ---- */
 
+static void skip(const struct crew_report_config *cfg, const char *why)
+{
+    char sentence[600];
+    snprintf(sentence, sizeof sentence, "%s; skipped", why);
+    if (cfg->on_skip)
+        cfg->on_skip(cfg->user, sentence);
+}
+
+/* CREW_OK also when there is nothing usable in it: first says why, if it is empty so far.
+ * alone: it is the failure then, and not told here. */
+static crew_status read_or_skip(const struct crew_report_config *cfg, struct crew_logs *all,
+                                const char *path, bool alone, struct crew_error *first,
+                                struct crew_error *err)
+{
+    struct crew_error why = {.status = CREW_OK};
+    crew_status status = crew_logs_read(all, path, &why);
+    if (status == CREW_OK)
+        return CREW_OK;
+    if (status == CREW_ENOMEM)
+        return crew_fail(err, status, "%s", why.text);
+    if (!alone)
+        skip(cfg, why.text);
+    if (first->status == CREW_OK)
+        *first = why;
+    return CREW_OK;
+}
+
+static bool is_named(const struct crew_report_config *cfg, size_t n, const char *path)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(cfg->inputs[i], path))
+            return true;
+    return false;
+}
+
 /* A run's tasks are also found when only its log is named. */
 static crew_status read_beside(const struct crew_report_config *cfg, struct crew_logs *all,
                                const char *log, struct crew_error *err)
 {
     const char *slash = strrchr(log, '/'), *dot = strrchr(slash ? slash : log, '.');
     const int stems[] = {(int)strlen(log), dot ? (int)(dot - log) : 0};
+    struct crew_error ignored = {.status = CREW_OK};
     crew_status status = CREW_OK;
     for (size_t i = 0; i < 2 && status == CREW_OK; i++) {
         size_t bytes = strlen(log) + 16;
@@ -274,33 +339,48 @@ static crew_status read_beside(const struct crew_report_config *cfg, struct crew
         if (!path)
             return crew_fail(err, CREW_ENOMEM, "no memory for a name");
         snprintf(path, bytes, "%.*s.tasks.csv", stems[i], log);
-        bool named = stems[i] == 0 || access(path, R_OK) != 0;
-        for (size_t k = 0; k < cfg->n_inputs; k++)
-            named |= !strcmp(cfg->inputs[k], path);
-        if (!named)
-            status = crew_logs_read(all, path, err);
+        if (stems[i] && access(path, R_OK) == 0 && !is_named(cfg, cfg->n_inputs, path))
+            status = read_or_skip(cfg, all, path, false, &ignored, err);
         crew_free(path);
     }
     return status;
 }
 
-static crew_status read_inputs(const struct crew_report_config *cfg, struct crew_logs *all,
-                               struct crew_error *err)
+static void tell_lines(const struct crew_report_config *cfg, const struct crew_logs *all)
 {
-    char note[512];
-    for (size_t i = 0; i < cfg->n_inputs; i++) {
-        TRY(crew_logs_read(all, cfg->inputs[i], err));
-        if (all->input[all->n_inputs - 1].kind == CREW_INPUT_LOG)
-            TRY(read_beside(cfg, all, cfg->inputs[i], err));
-    }
+    char note[600];
     for (size_t i = 0; i < all->n_inputs && cfg->on_note; i++) {
         const struct crew_input *in = &all->input[i];
-        if (!in->skipped)
+        if (!in->skipped || in->kind == CREW_INPUT_UNUSABLE)
             continue;
         snprintf(note, sizeof note, "%s: %llu of %llu lines skipped, cut or not its own",
                  in->path, (unsigned long long)in->skipped, (unsigned long long)in->lines);
         cfg->on_note(cfg->user, note);
     }
+}
+
+static crew_status read_inputs(const struct crew_report_config *cfg, struct crew_logs *all,
+                               struct crew_error *err)
+{
+    struct crew_error first = {.status = CREW_OK};
+    size_t usable = 0;
+    for (size_t i = 0; i < cfg->n_inputs; i++) {
+        const char *path = cfg->inputs[i];
+        size_t at = all->n_inputs;
+        if (is_named(cfg, i, path)) /* once is enough */
+            continue;
+        TRY(read_or_skip(cfg, all, path, cfg->n_inputs == 1, &first, err));
+        if (all->n_inputs == at || all->input[at].kind == CREW_INPUT_UNUSABLE)
+            continue;
+        usable++;
+        if (all->input[at].kind == CREW_INPUT_LOG)
+            TRY(read_beside(cfg, all, path, err));
+    }
+    if (!usable && cfg->n_inputs > 1)
+        return crew_fail(err, first.status, "none of the %zu files is usable", cfg->n_inputs);
+    if (!usable)
+        return crew_fail(err, first.status, "%s", first.text);
+    tell_lines(cfg, all);
     return crew_logs_join(all, err);
 }
 
@@ -308,6 +388,7 @@ crew_status crew_report(const struct crew_report_config *cfg, struct crew_error 
 {
     struct crew_logs *all = crew_zalloc(sizeof *all);
     struct crew_page_plots *plots = crew_zalloc(sizeof *plots);
+    const struct drawing d = {all, cfg->plot_s > 0 ? cfg->plot_s : 60};
     crew_status status =
         all && plots ? CREW_OK : crew_fail(err, CREW_ENOMEM, "no memory for a report");
     if (status == CREW_OK)
@@ -319,7 +400,7 @@ crew_status crew_report(const struct crew_report_config *cfg, struct crew_error 
     if (status == CREW_OK)
         status = each_table(cfg, all, err);
     if (status == CREW_OK)
-        status = plot_all(all, plots, err);
+        status = plot_all(&d, plots, err);
     if (status == CREW_OK)
         status = write_file(cfg, cfg->output, NULL, all, plots, err);
     if (plots)

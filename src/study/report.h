@@ -12,12 +12,15 @@ struct crew_report_config {
     size_t n_inputs;
     const char *output; /* FILE.html; FILE-loss.csv and others are written beside it */
     bool replace;       /* existing files */
-    void (*on_note)(void *user, const char *sentence); /* what was skipped; or NULL */
+    double plot_s;      /* for which a plot is waited, 0: 60 s */
+    void (*on_note)(void *user, const char *sentence); /* lines that were skipped; or NULL */
+    void (*on_skip)(void *user, const char *sentence); /* a file that was; or NULL */
     void *user;
 };
 
-/* CREW_EINPUT, CREW_EFORMAT: nothing usable in a file; CREW_EOUTPUT: also when there is no
- * gnuplot, the CSV files are written then; CREW_ENOMEM, CREW_EINVAL: too many files. */
+/* What is not usable is skipped, and stands in the page's list of files. CREW_EINPUT,
+ * CREW_EFORMAT: nothing is usable; CREW_EOUTPUT: also when there is no gnuplot, or it fails:
+ * the CSV files are written then; CREW_ENOMEM. */
 CREW_CHECKED crew_status crew_report(const struct crew_report_config *cfg,
                                      struct crew_error *err);
 

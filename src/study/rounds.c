@@ -36,8 +36,11 @@ static struct crew_rounds_entry merge(const struct crew_rounds *r, size_t from, 
 static void halve(struct crew_rounds *r)
 {
     r->n /= 2;
-    for (size_t i = 0; i < r->n; i++)
+    for (size_t i = 0; i < r->n; i++) {
+        double round_s = r->entry[2 * i + crew_lot(&r->lot, 2)].round_s;
         r->entry[i] = merge(r, 2 * i, 2 * i + 2);
+        r->entry[i].round_s = round_s;
+    }
     r->each *= 2;
 }
 
@@ -48,7 +51,8 @@ void crew_rounds_add(struct crew_rounds *r, const struct crew_record *record)
     for (uint32_t i = 0; i < record->n; i++)
         e->worker_s += record->busy_s[i];
     e->loss += record->loss;
-    e->round_s = record->seconds;
+    if (!crew_lot(&r->lot, r->seen % r->each + 1)) /* each of them with the same chance */
+        e->round_s = record->seconds;
     if (++r->seen % r->each)
         return;
     if (r->n == CREW_ROUNDS_ENTRIES)

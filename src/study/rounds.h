@@ -10,7 +10,7 @@ struct crew_rounds_entry {
     double seconds;  /* of all rounds up to the last of these */
     double worker_s; /* likewise, all workers' */
     double loss;     /* mean of these */
-    double round_s;  /* length of the last of these */
+    double round_s;  /* length of one of these, by lot */
 };
 
 struct crew_rounds {
@@ -19,6 +19,7 @@ struct crew_rounds {
     size_t n;
     uint64_t each; /* rounds an entry */
     uint64_t seen; /* all rounds */
+    uint64_t lot;  /* of crew_lot() */
 };
 
 enum { CREW_ROUNDS_ENTRIES = 1 << 15 };

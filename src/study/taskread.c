@@ -1,11 +1,15 @@
 /* Single tasks for a report: a CSV of --log-tasks or a --timeline, line by line. */
 #include "base/error.h"
+#include "base/input.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "study/logread.h"
+#include "study/pairs.h"
 #include <crew/policy.h>
 #include <math.h>
 #include <string.h>
+
+enum { MOST_WORKERS = 1 << 20 };
 
 crew_status crew_tasks_create(const char *path, struct crew_tasks **out, struct crew_error *err)
 {
@@ -34,25 +38,26 @@ void crew_tasks_destroy(struct crew_tasks *t)
     crew_free(t);
 }
 
-/* Once there is no room, every other one goes, and from then on every other one comes. */
+/* Once there is no room, one of two goes, and from then on one of twice as many stays. */
 void crew_log_sample(struct crew_log_samples *s, double seconds)
 {
     s->each = s->each ? s->each : 1;
-    if (s->seen++ % s->each)
-        return;
-    if (s->n == CREW_LOG_SAMPLES) {
+    uint64_t before = s->seen++ % s->each; /* of those of which one stays */
+    if (!before && s->n == CREW_LOG_SAMPLES) {
         for (uint32_t i = 0; i < CREW_LOG_SAMPLES / 2; i++)
-            s->value[i] = s->value[2 * i];
+            s->value[i] = s->value[2 * i + crew_lot(&s->lot, 2)];
         s->n = CREW_LOG_SAMPLES / 2;
         s->each *= 2;
     }
-    s->value[s->n++] = seconds;
+    s->n += !before;
+    if (!crew_lot(&s->lot, before + 1)) /* the last of k with the chance 1/k */
+        s->value[s->n - 1] = seconds;
 }
 
 static bool add(struct crew_tasks *t, const struct crew_log_span *x, bool warm_up)
 {
-    if (!(x->seconds > 0) || !isfinite(x->seconds) || !isfinite(x->start_s) ||
-        x->worker >= UINT32_MAX - 1)
+    if (!(x->seconds > 0 && x->seconds <= CREW_LOG_MOST) ||
+        !(fabs(x->start_s) <= CREW_LOG_MOST) || x->worker >= MOST_WORKERS)
         return false;
     t->span[t->n++ % CREW_LOG_SPANS] = *x;
     t->workers = x->worker >= t->workers ? x->worker + 1 : t->workers;
@@ -147,9 +152,9 @@ static bool take_event(struct crew_tasks *t, const json_t *o)
         return false;
     if (!strcmp(category, "round"))
         return note_round(t, (uint64_t)round, begin_s, seconds);
-    const struct crew_log_span x = {(uint64_t)round,
-                                    row >= 1 && row < 1e9 ? (uint32_t)row - 1 : UINT32_MAX,
-                                    strncmp(name, "dropped", 7) != 0, begin_s, seconds};
+    const struct crew_log_span x = {
+        (uint64_t)round, row >= 1 && row <= MOST_WORKERS ? (uint32_t)row - 1 : UINT32_MAX,
+        strncmp(name, "dropped", 7) != 0, begin_s, seconds};
     return !strcmp(category, "task") && add(t, &x, !strncmp(name, "warm-up", 7));
 }
 
@@ -160,7 +165,7 @@ bool crew_trace_line(struct crew_tasks *t, const char *line, size_t n)
         n--;
     if (!n || line[0] != '{' || !strncmp(line, "{\"traceEvents\"", 14))
         return n && strchr("{]", line[0]); /* its first and last line */
-    json_t *o = json_loadb(line, n, 0, NULL);
+    json_t *o = crew_json_bytes(line, n) < 1 << 20 ? json_loadb(line, n, 0, NULL) : NULL;
     bool ok = json_is_object(o) && take_event(t, o);
     json_decref(o);
     return ok;

@@ -9,8 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 32 bytes a task and a few a quota: some 32 MB at most, and 60 MB of text. */
-enum { MOST_TASKS = 1 << 19, MOST_QUOTAS = 1 << 22, REMARK = 120 };
+/* 32 bytes a task, 192 a round, 4 a quota: 60 MB at most, and 120 MB of text. */
+enum {
+    MOST_TASKS = 1 << 19,
+    MOST_ROUNDS = 1 << 17,
+    MOST_QUOTAS = 1 << 22,
+    MOST_DECISIONS = 1 << 14,
+    REMARK = 120
+};
 
 struct span {
     double start_s; /* after its round began */
@@ -22,27 +28,31 @@ struct span {
 
 struct moment {
     uint64_t round;
-    uint64_t first, n; /* of its tasks: span[first % MOST_TASKS] and on */
+    uint64_t first, n;           /* of its tasks: span[first % MOST_TASKS] and on */
+    uint64_t decided, decided_n; /* likewise decision[decided % MOST_DECISIONS] and on */
     double begin_s, seconds, wait_s, loss;
     char remark[REMARK]; /* "": as before */
 };
 
 struct crew_timeline {
     uint32_t workers;
-    uint64_t rounds;       /* room for so many */
-    uint64_t head, tail;   /* rounds tail..head - 1 are kept, moment[round % rounds] */
-    uint64_t spans;        /* tasks so far */
-    struct span *span;     /* [MOST_TASKS] */
-    struct moment *moment; /* [rounds] */
-    uint32_t *quota;       /* [rounds][workers] */
-    char remark[REMARK];   /* the last one */
+    uint64_t rounds;     /* room for so many */
+    uint64_t head, tail; /* rounds tail..head - 1 are kept, moment[round % rounds] */
+    uint64_t spans;      /* tasks so far */
+    struct span *span;   /* [MOST_TASKS] */
+    uint64_t decisions;  /* so far */
+    struct crew_policy_event *decision; /* [MOST_DECISIONS] */
+    struct moment *moment;              /* [rounds] */
+    uint32_t *quota;                    /* [rounds][workers] */
+    char remark[REMARK];                /* the last one */
 };
 
 crew_status crew_timeline_create(uint64_t rounds, uint32_t workers, crew_timeline **out,
                                  struct crew_error *err)
 {
     crew_timeline *t = crew_zalloc(sizeof *t);
-    uint64_t most = MOST_QUOTAS / (workers ? workers : 1);
+    uint64_t fit = MOST_QUOTAS / (workers ? workers : 1),
+             most = fit < MOST_ROUNDS ? fit : MOST_ROUNDS;
     *out = NULL;
     if (!t)
         return crew_fail(err, CREW_ENOMEM, "no memory for the timeline");
@@ -51,9 +61,10 @@ crew_status crew_timeline_create(uint64_t rounds, uint32_t workers, crew_timelin
     t->rounds = t->rounds ? t->rounds : 1;
     t->span =
         crew_alloc(MOST_TASKS * sizeof *t->span); /* pages that are not used cost nothing */
+    t->decision = crew_alloc(MOST_DECISIONS * sizeof *t->decision);
     t->moment = crew_alloc(t->rounds * sizeof *t->moment);
     t->quota = crew_alloc(t->rounds * (workers ? workers : 1) * sizeof *t->quota);
-    if (!t->span || !t->moment || !t->quota) {
+    if (!t->span || !t->decision || !t->moment || !t->quota) {
         crew_timeline_destroy(t);
         return crew_fail(err, CREW_ENOMEM, "no memory for a timeline of %" PRIu64 " rounds",
                          rounds);
@@ -67,6 +78,7 @@ void crew_timeline_destroy(crew_timeline *t)
     if (!t)
         return;
     crew_free(t->span);
+    crew_free(t->decision);
     crew_free(t->moment);
     crew_free(t->quota);
     crew_free(t);
@@ -120,6 +132,10 @@ void crew_timeline_round(crew_timeline *t, const struct crew_record *r)
         snprintf(t->remark, sizeof t->remark, "%s", r->remark);
         memcpy(m->remark, t->remark, sizeof m->remark);
     }
+    m->decided = t->decisions;
+    m->decided_n = r->n_events;
+    for (size_t i = 0; i < r->n_events; i++) /* their reasons are constant */
+        t->decision[t->decisions++ % MOST_DECISIONS] = r->events[i];
     uint32_t *quota = quota_of(t, t->head);
     for (uint32_t i = 0; i < t->workers; i++)
         quota[i] = i < r->n ? (uint32_t)r->quota[i] : 0;
@@ -191,10 +207,32 @@ static void put_number(FILE *to, const char *key, uint64_t n, int decimals)
     fwrite(s, 1, (size_t)(text + sizeof text - s), to);
 }
 
+/* Virtual seconds may be more than whole nanoseconds have room for. */
+enum { FEW_S = 1000000000 };
+
+static uint64_t nanoseconds(double seconds)
+{
+    return seconds > 0 ? (uint64_t)(1e9 * seconds + 0.5) : 0;
+}
+
 /* Seconds as microseconds, to the nanosecond. */
 static void put_time(FILE *to, const char *key, double seconds)
 {
-    put_number(to, key, seconds > 0 && seconds < 1e9 ? (uint64_t)(1e9 * seconds + 0.5) : 0, 3);
+    if (seconds < FEW_S)
+        put_number(to, key, nanoseconds(seconds), 3);
+    else
+        fprintf(to, "%s%.3f", key, 1e6 * seconds);
+}
+
+/* From begin_s on. Its end is rounded, not its length: it must not reach into the next one. */
+static void put_times(FILE *to, double begin_s, double seconds)
+{
+    double end_s = begin_s + seconds;
+    put_time(to, ",\"ts\":", begin_s);
+    if (end_s < FEW_S)
+        put_number(to, ",\"dur\":", nanoseconds(end_s) - nanoseconds(begin_s), 3);
+    else
+        put_time(to, ",\"dur\":", seconds);
 }
 
 /* A span; its args are left open for more. */
@@ -202,13 +240,40 @@ static void put_span(FILE *to, const char *name, const char *category, uint32_t 
                      double begin_s, double seconds, uint64_t round)
 {
     put_number(to, "{\"ph\":\"X\",\"pid\":1,\"tid\":", row, 0);
-    put_time(to, ",\"ts\":", begin_s);
-    put_time(to, ",\"dur\":", seconds);
+    put_times(to, begin_s, seconds);
     fputs(",\"name\":\"", to);
     fputs(name, to);
     fputs("\",\"cat\":\"", to);
     fputs(category, to);
     put_number(to, "\",\"args\":{\"round\":", round, 0);
+}
+
+/* What the policy decided; its args are left open. */
+static void put_instant(FILE *to, const char *name, uint32_t row, double at_s)
+{
+    put_number(to, "{\"ph\":\"i\",\"s\":\"t\",\"pid\":1,\"tid\":", row, 0);
+    put_time(to, ",\"ts\":", at_s);
+    fputs(",\"name\":", to);
+    put_text(to, name);
+    fputs(",\"cat\":\"plan\",\"args\":{", to);
+}
+
+/* Of single workers, at the end of the round, when it has seen its times. When there were too
+ * many for the memory only the last ones are known. */
+static void put_decisions(FILE *to, const crew_timeline *t, const struct moment *m)
+{
+    for (uint64_t i = m->decided; i < m->decided + m->decided_n; i++) {
+        const struct crew_policy_event *e = &t->decision[i % MOST_DECISIONS];
+        if (i + MOST_DECISIONS < t->decisions)
+            continue;
+        put_instant(to, e->reason, e->worker + 1, m->begin_s + m->seconds);
+        put_number(to, "\"round\":", m->round, 0);
+        if (isfinite(e->before_s))
+            fprintf(to, ",\"before_ms\":%.6g", 1e3 * e->before_s);
+        if (isfinite(e->after_s))
+            fprintf(to, ",\"after_ms\":%.6g", 1e3 * e->after_s);
+        fputs("}},\n", to);
+    }
 }
 
 static void put_quota(FILE *to, const crew_timeline *t, uint64_t i)
@@ -217,11 +282,9 @@ static void put_quota(FILE *to, const crew_timeline *t, uint64_t i)
     const struct moment *m = moment_of(t, i);
     if (i > t->tail && !memcmp(quota, quota_of(t, i - 1), t->workers * sizeof *quota))
         return;
-    fprintf(
-        to,
-        "{\"ph\":\"i\",\"s\":\"t\",\"pid\":1,\"tid\":0,\"ts\":%.3f,\"name\":\"quota\",\"cat\":"
-        "\"plan\",\"args\":{\"round\":%" PRIu64 ",\"quota\":[",
-        1e6 * m->begin_s, m->round);
+    put_instant(to, "quota", 0, m->begin_s);
+    put_number(to, "\"round\":", m->round, 0);
+    fputs(",\"quota\":[", to);
     for (uint32_t k = 0; k < t->workers; k++)
         fprintf(to, "%s%" PRIu32, k ? "," : "", quota[k]);
     fputs("]}},\n", to);
@@ -232,17 +295,14 @@ static void put_round(FILE *to, const crew_timeline *t, uint64_t i)
     const struct moment *m = moment_of(t, i);
     put_quota(to, t, i);
     if (m->remark[0]) {
-        fprintf(to,
-                "{\"ph\":\"i\",\"s\":\"t\",\"pid\":1,\"tid\":0,\"ts\":%.3f,\"name\":\"remark\","
-                "\"cat\":"
-                "\"plan\",\"args\":{\"remark\":",
-                1e6 * m->begin_s);
+        put_instant(to, "remark", 0, m->begin_s);
+        fputs("\"remark\":", to);
         put_text(to, m->remark);
         fputs("}},\n", to);
     }
     put_span(to, "plan and wait", "round", 0, m->begin_s, m->wait_s, m->round);
     fputs("}},\n", to);
-    if (m->seconds > m->wait_s) { /* virtual time stands still there */
+    if (m->seconds - m->wait_s >= 1e-9) { /* virtual time stands still there */
         put_span(to, "combine and step", "round", 0, m->begin_s + m->wait_s,
                  m->seconds - m->wait_s, m->round);
         fputs("}},\n", to);
@@ -262,6 +322,7 @@ static void put_round(FILE *to, const crew_timeline *t, uint64_t i)
         put_number(to, ",\"task\":", x->task, 0);
         fputs("}},\n", to);
     }
+    put_decisions(to, t, m);
 }
 
 /* The last line holds no comma: it says what the file is. */

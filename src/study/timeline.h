@@ -7,7 +7,8 @@
 
 typedef struct crew_timeline crew_timeline;
 
-/* Of `rounds` rounds, or as many as fit: 2^19 tasks and 2^22 quotas. CREW_ENOMEM. */
+/* Of `rounds` rounds, or as many as fit: 2^17, of 2^19 tasks and 2^22 quotas, with 2^14
+ * decisions of the policy. CREW_ENOMEM. */
 CREW_CHECKED crew_status crew_timeline_create(uint64_t rounds, uint32_t workers,
                                               crew_timeline **out, struct crew_error *err);
 /* Keep a round; the oldest ones make room for it. */
