@@ -48,10 +48,10 @@ holds "seeds 4,5"
 run sim --speeds "1 2 4" -B 3 --rounds 10 -p ata:width=2,alpha=1,queue --csv -q
 [ "$(wc -l <"$tmp/out")" -eq 3 ] || miss "--csv: $(wc -l <"$tmp/out") lines"
 [ "$(head -1 "$tmp/out")" = \
-    policy,round_mean_s,worker_mean_s,time_ratio,cost_ratio,proxy_regret_s,explore_share,plan_us ] ||
+    policy,round_mean_s,worker_mean_s,time_ratio,cost_ratio,oracle_ratio,loss_ratio,proxy_regret_s,explore_share,plan_us ] ||
     miss "header of --csv"
 grep -q '^"ata:width=2,alpha=1",[0-9.]*,[0-9.]*,,,' "$tmp/out" || miss "--csv of ata"
-grep -q '^queue,4,[0-9.]*,,,,0,' "$tmp/out" || miss "--csv of queue"
+grep -q '^queue,4,[0-9.]*,,,,,,0,' "$tmp/out" || miss "--csv of queue"
 
 # The table, and what it says without greedy.
 run sim --speeds "1 2 4" -B 3 --rounds 10 -p greedy,uniform
@@ -60,6 +60,26 @@ holds "speeds 1 2 4"
 holds "3 workers, 3 tasks a round, 10 rounds, seed 1"
 [ "$(awk 'length > 80' "$tmp/out")" = "" ] || miss "the table has lines over 80 columns"
 expect 0 "note: without greedy" sim --speeds 1 --rounds 2 -p fixed
+
+# Beside the oracle: the worker that was fast at first is slow in half of the rounds.
+run sim --speeds "1s@0..6,3s@6.. 2s" -B 1 --rounds 10 -p oracle,fixed
+holds "policy           round s   worker s  oracle   split   regret s explore%  plan us"
+holds "fixed                  2          2   1.333   1.333          5     0.00"
+[ ! -s "$tmp/err" ] || miss "a note beside the oracle"
+run sim --speeds "1s@0..6,3s@6.. 2s" -B 1 --rounds 10 -p oracle,queue --json -q
+is oracle_ratio 1.0 1.3333333333333333
+is loss_ratio 1.0 null
+is time_ratio null null
+
+# A scenario has its own size, and two runs of it are the same.
+run sim --scenario co-runner -p oracle,adaptive --seeds 1,2 --json -q
+is workers 16
+is batch_tasks 40
+is rounds 2500
+value oracle_ratio | awk 'NR == 2 {exit !($1 > 1 && $1 < 1.1)}' || miss "oracle_ratio $(value oracle_ratio | tail -1)"
+grep -v plan_us "$tmp/out" >"$tmp/once"
+run sim --scenario co-runner -p oracle,adaptive --seeds 1,2 --json -q
+grep -v plan_us "$tmp/out" | cmp -s - "$tmp/once" || miss "the same scenario twice differs"
 
 # A file of speeds stands on one line, not all of it; one of a thing is not many; huge figures keep their columns.
 run sim --speeds " $(printf '12*exp(1ms,2ms)\r\n4*1ms\n')" --rounds 2 -p fixed -q
@@ -73,8 +93,8 @@ run sim --speeds "2*123456789012" --rounds 2 -q
 
 # Curves; the same command gives the same file.
 run sim --speeds "1 2 4" -B 3 --rounds 1000 -p greedy,uniform --seeds 1,2 --curve "$tmp/curve.csv" -q
-[ "$(head -1 "$tmp/curve.csv")" = policy,seed,round,time_s,worker_s,regret_s ] || miss "header of the curve"
-[ "$(grep '^uniform,2,' "$tmp/curve.csv" | tail -1)" = uniform,2,1000,4000,7000,2000 ] || miss "end of the curve"
+[ "$(head -1 "$tmp/curve.csv")" = policy,seed,round,time_s,worker_s,best_s,regret_s ] || miss "header of the curve"
+[ "$(grep '^uniform,2,' "$tmp/curve.csv" | tail -1)" = uniform,2,1000,4000,7000,2000,2000 ] || miss "end of the curve"
 [ "$(grep -c '^greedy,1,.*,$' "$tmp/curve.csv")" -eq "$(grep -c '^uniform,1,' "$tmp/curve.csv")" ] ||
     miss "the curve of greedy has a regret"
 expect 1 "$tmp/curve.csv: exists already" sim --speeds 1 --curve "$tmp/curve.csv"
@@ -112,10 +132,13 @@ bad 2 "--speeds is empty" --speeds ""
 bad 2 "--speeds is empty" --speeds " "
 bad 2 "--replay-wrap needs a replay(FILE)" --speeds 1 --replay-wrap
 bad 2 "--replay-wrap needs a replay(FILE)" --scenario paper-sqrt -w 3 --replay-wrap
-bad 2 "--scenario needs --workers" --scenario paper-sqrt
+bad 2 "scenario paper-sqrt needs workers" --scenario paper-sqrt
+bad 2 "scenario churn needs at least 4" --scenario churn -w 3
 bad 2 "did you mean 'paper-sqrt'?" --scenario paper-sqr -w 3
 bad 2 "--workers is 0" --scenario paper-sqrt -w 0
 bad 2 "--batch-tasks is 0" --speeds 1 -B 0
+bad 2 "--curve-every is 0" --speeds 1 --curve-every 0
+bad 2 "more than 100000 points" --speeds 1 --rounds 1000000 --curve-every 2
 bad 2 "--rounds is 0" --speeds 1 --rounds 0
 bad 2 "--rounds is 4294967296" --speeds 1 --rounds 4294967296
 bad 2 "workers is 3, but speeds describes 2" --speeds "1 2" -w 3
@@ -123,6 +146,8 @@ bad 2 "epx" --speeds "4*1ms 12*epx(1ms,2ms)"
 bad 2 "-1ms" --speeds "4*-1ms"
 bad 2 "0ms" --speeds "4*0ms"
 bad 2 "did you mean 'greedy'?" --speeds 1 -p gredy
+bad 2 "did you mean 'oracle'?" --speeds 1 -p orcale
+bad 2 "policy oracle has no settings" --speeds 1 -p oracle:width=1
 bad 2 "did you mean 'width'?" --speeds 1 -p ata:widht=3
 bad 2 "settings follow a colon, as in ata:width=3" --speeds 1 -p ata,width=3
 bad 2 "--seed and --seeds exclude" --speeds 1 --seed 1 --seeds 2

@@ -273,20 +273,25 @@ static void plans_approach_the_split_by_true_means(void **state)
         const char *name, *settings;
         double noise;
         int rounds;
-        double most; /* 6 seeds gave at most 1.022, 1.017, 1.303, 1.035, 1.005 */
+        /* 6 seeds gave at most 1.022, 1.017, 1.303, 1.035, 1.005; 30 seeds 1.12, 1.01, 1.12, in
+         * most of them 1.01: now and then the ninth worker waits for its retries */
+        double most;
     } cases[] = {
         {"ata-empirical", "eta=0.25", 0.2, 3000, 1.05},
         {"ata-empirical", "eta=0.25", 0, 3000, 1.05},
         {"ata-empirical", "eta=1", 0.5, 3000, 1.4},
         {"ata-empirical", "eta=1", 0.5, 30000, 1.08},
         {"ata", "alpha=0.01", 0.2, 3000, 1.05},
+        {"adaptive", NULL, 0.2, 1000, 1.15},
+        {"adaptive", NULL, 0, 1000, 1.02},
+        {"adaptive", NULL, 0.5, 3000, 1.15},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         double ratio =
             learned_ratio(cases[c].name, cases[c].settings, cases[c].noise, cases[c].rounds);
         if (!(ratio <= cases[c].most))
             fail_msg("%s:%s after %d rounds: %g times the best round", cases[c].name,
-                     cases[c].settings, cases[c].rounds, ratio);
+                     cases[c].settings ? cases[c].settings : "", cases[c].rounds, ratio);
     }
 }
 

@@ -84,14 +84,14 @@ static void expect(struct subject *s, uint64_t round, uint64_t tasks, uint64_t a
 static void names_are_found_up_to_a_colon(void **state)
 {
     (void)state;
-    static const char *const names[] = {"uniform", "fixed", "queue",
-                                        "greedy",  "ata",   "ata-empirical"};
+    static const char *const names[] = {"uniform", "fixed",         "queue",   "greedy",
+                                        "ata",     "ata-empirical", "adaptive"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         assert_ptr_equal(crew_policy_find(names[i]), crew_policy_at(i));
         assert_string_equal(crew_policy_at(i)->name, names[i]);
         assert_int_equal(crew_policy_at(i)->abi, CREW_POLICY_ABI);
     }
-    assert_null(crew_policy_at(6));
+    assert_null(crew_policy_at(7));
     assert_ptr_equal(crew_policy_find("ata:alpha=1"), crew_policy_at(4));
     assert_ptr_equal(crew_policy_find("ata-empirical:eta=0.25"), crew_policy_at(5));
     assert_null(crew_policy_find("at"));
@@ -160,6 +160,11 @@ static void settings_that_make_no_sense_are_refused(void **state)
         {"ata-empirical", "eta=nan", "policy ata-empirical: eta is 'nan', must be a number"},
         {"ata-empirical", "wdth=2",
          "policy ata-empirical has no setting 'wdth'; did you mean 'width'?"},
+        {"adaptive", "explore=0.6", "policy adaptive: explore is 0.6, must be 0..0.5"},
+        {"adaptive", "explore=1%", "policy adaptive: explore is '1%', must be a number"},
+        {"adaptive", "width=-1", "policy adaptive: width is -1, must be 0..10"},
+        {"adaptive", "memory=1", "policy adaptive: memory is 1, must be 10..1000000000"},
+        {"adaptive", "wdth=2", "policy adaptive has no setting 'wdth'; did you mean 'width'?"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct crew_policy_config cfg = {.struct_size = sizeof cfg,
@@ -357,6 +362,78 @@ static void timings_that_tell_nothing_are_ignored_and_short_tasks_count_in_part(
     s.ops->destroy(s.self);
 }
 
+/* State of adaptive: the noise, as tasks and squares, and five numbers more; then of each
+ * worker its last round, its tasks and seconds, and fifteen numbers more. */
+enum { ADAPTIVE = 7, ADAPTIVE_WORKER = 18, ADAPTIVE_TWO = ADAPTIVE + 2 * ADAPTIVE_WORKER };
+
+static void adaptive_state(double *out, double cv, double k0, double mean0, double k1,
+                           double mean1)
+{
+    memset(out, 0, ADAPTIVE_TWO * sizeof *out);
+    out[0] = 100;
+    out[1] = 100 * cv * cv;
+    out[6] = -1;
+    out[ADAPTIVE + 1] = k0;
+    out[ADAPTIVE + 2] = k0 * mean0;
+    out[ADAPTIVE + ADAPTIVE_WORKER + 1] = k1;
+    out[ADAPTIVE + ADAPTIVE_WORKER + 2] = k1 * mean1;
+}
+
+/* s = m max(0.05, 1 - c sqrt(0.2 ln(1 + k) / K)), 100 tasks of 1 s and one of 2.6 s:
+ * k     c    s                  ends                            plan
+ * 1     0.5  0.981 2.116        0.98 1.96 2.12 2.94 (3.93)      3, 1
+ * 1000  0.5  0.941 1.072        0.94 1.07 1.88 2.14 (2.82)      2, 2
+ * 1000  5    0.412 0.13 (1/20)  0.13 0.26 0.39 0.41 (0.52)      1, 3
+ * With width 0 it is 3, 1 at all of them: 1 2 2.6 3. */
+static void adaptive_follows_the_formula(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t round;
+        double cv;
+        uint64_t first, second;
+    } cases[] = {{1, 0.5, 3, 1}, {1000, 0.5, 2, 2}, {1000, 5, 1, 3}};
+    for (int bare = 0; bare < 2; bare++) {
+        struct subject s = open_policy(bare ? "adaptive:width=0" : "adaptive", 2);
+        double numbers[ADAPTIVE_TWO];
+        assert_int_equal(s.ops->save(s.self, NULL, 0), ADAPTIVE_TWO);
+        for (int c = 0; c < 3; c++) {
+            adaptive_state(numbers, cases[c].cv, 100, 1, 1, 2.6);
+            assert_int_equal(s.ops->load(s.self, numbers, ADAPTIVE_TWO), CREW_OK);
+            expect(&s, cases[c].round, 4, bare ? 3 : cases[c].first,
+                   bare ? 1 : cases[c].second);
+        }
+        s.ops->destroy(s.self);
+    }
+}
+
+static void adaptive_ignores_what_tells_nothing(void **state)
+{
+    (void)state;
+    static const struct crew_timing t[] = {
+        {0, 0, 0, 9, (double)NAN, 1, CREW_WARM_UP, true},
+        {0, 1, 0, 2, (double)NAN, 1, 0, true},
+        {0, 2, 0, 9, (double)NAN, 1, CREW_SUSPENDED, true},
+        {0, 3, 0, 0.5, (double)NAN, 0.25, 0, true},
+        {1, 4, 0, 3, (double)NAN, 1, CREW_MIGRATED, true},
+        {1, 5, 0, 0.1, (double)NAN, 1, 0, false},
+    };
+    struct subject s = open_policy("adaptive", 2);
+    double out[ADAPTIVE_TWO];
+    plan(&s, 7, 6, NULL);
+    s.ops->observe(s.self, t, sizeof t / sizeof *t);
+    assert_int_equal(s.ops->save(s.self, out, ADAPTIVE_TWO), ADAPTIVE_TWO);
+    static const double seen[2][3] = {{7, 1.25, 2.5}, {7, 1, 3}};
+    for (int i = 0; i < 2; i++)
+        assert_memory_equal(out + ADAPTIVE + i * ADAPTIVE_WORKER, seen[i], sizeof seen[i]);
+    /* A mean that no number holds is none. */
+    adaptive_state(out, 0.5, 100, 1, 1, 1);
+    out[ADAPTIVE + 1] = 1e-300;
+    out[ADAPTIVE + 2] = 1e300;
+    assert_int_equal(s.ops->load(s.self, out, ADAPTIVE_TWO), CREW_EFORMAT);
+    s.ops->destroy(s.self);
+}
+
 static void state_that_is_none_is_refused_and_changes_nothing(void **state)
 {
     (void)state;
@@ -401,6 +478,8 @@ int main(void)
         cmocka_unit_test(a_policy_that_learns_starts_from_what_was_measured_before),
         cmocka_unit_test(ata_empirical_leaves_score_0_at_the_published_counts),
         cmocka_unit_test(timings_that_tell_nothing_are_ignored_and_short_tasks_count_in_part),
+        cmocka_unit_test(adaptive_follows_the_formula),
+        cmocka_unit_test(adaptive_ignores_what_tells_nothing),
         cmocka_unit_test(state_that_is_none_is_refused_and_changes_nothing),
         cmocka_unit_test(destroy_takes_null),
     };

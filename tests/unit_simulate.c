@@ -154,6 +154,29 @@ static void regret_follows_speeds_that_change(void **state)
     is_near(simulate(&cfg)->regret_s.mean, 5 * (3 - 2), 0);
 }
 
+/* ---- The oracle ---- */
+
+static void the_oracle_has_no_regret_and_others_stand_beside_it(void **state)
+{
+    (void)state;
+    struct crew_simulation_config cfg =
+        base_config("1s@0..6,3s@6.. 2s", "oracle,fixed,uniform,queue");
+    cfg.batch_tasks = 1; /* 1 s, then 2 s; fixed stays with the first worker */
+    const struct crew_policy_figures *f = simulate(&cfg);
+    is_near(f[0].round_s.mean, 1.5, 0);
+    is_near(f[0].regret_s.mean, 0, 0);
+    is_near(f[0].loss_ratio.mean, 1, 0);
+    is_near(f[0].oracle_ratio.mean, 1, 0);
+    is_near(f[1].round_s.mean, 2, 0);
+    is_near(f[1].oracle_ratio.mean, 20.0 / 15, 1e-12);
+    is_near(f[1].loss_ratio.mean, 20.0 / 15, 1e-12);
+    assert_true(isnan(f[3].loss_ratio.mean) && !isnan(f[3].oracle_ratio.mean));
+    cfg.policy = "fixed";
+    f = simulate(&cfg);
+    assert_true(isnan(f[0].oracle_ratio.mean));
+    is_near(f[0].loss_ratio.mean, 20.0 / 15, 1e-12);
+}
+
 /* ---- Learning, and what is known before ---- */
 
 static void what_was_measured_before_saves_exploring(void **state)
@@ -244,7 +267,7 @@ static void curves_end_where_the_figures_are(void **state)
         base_config("1 2 4", "uniform,queue,ata:alpha=1,width=1");
     char line[256];
     unsigned long long rounds, last = 0;
-    double time_s, worker_s, regret_s;
+    double time_s, worker_s, best_s, regret_s;
     size_t lines = 0, gaps = 0, quoted = 0;
     cfg.batch_tasks = 3;
     cfg.rounds = 1234;
@@ -253,19 +276,20 @@ static void curves_end_where_the_figures_are(void **state)
     FILE *f = fopen(cfg.curve, "r");
     assert_non_null(f);
     assert_non_null(fgets(line, sizeof line, f));
-    assert_string_equal(line, "policy,seed,round,time_s,worker_s,regret_s\n");
+    assert_string_equal(line, "policy,seed,round,time_s,worker_s,best_s,regret_s\n");
     for (; fgets(line, sizeof line, f); lines++) {
         gaps += strstr(line, ",\n") != NULL;
         quoted += strncmp(line, "\"ata:alpha=1,width=1\",1,", 24) == 0;
         if (strncmp(line, "uniform,", 8) != 0)
             continue;
-        assert_int_equal(
-            sscanf(line, "uniform,1,%llu,%lf,%lf,%lf", &rounds, &time_s, &worker_s, &regret_s),
-            4);
+        assert_int_equal(sscanf(line, "uniform,1,%llu,%lf,%lf,%lf,%lf", &rounds, &time_s,
+                                &worker_s, &best_s, &regret_s),
+                         5);
         assert_true(rounds > last && rounds <= last + last / 5 + 1);
         last = rounds;
         is_near(time_s, 4 * (double)rounds, 0);
         is_near(worker_s, 7 * (double)rounds, 0);
+        is_near(best_s, 2 * (double)rounds, 0);
         is_near(regret_s, 2 * (double)rounds, 0);
     }
     fclose(f);
@@ -276,6 +300,29 @@ static void curves_end_where_the_figures_are(void **state)
     refuse(&cfg, CREW_EOUTPUT, "exists already");
     cfg.replace = true;
     simulate(&cfg);
+}
+
+static void a_curve_may_have_a_point_every_so_many_rounds(void **state)
+{
+    (void)state;
+    struct crew_simulation_config cfg = base_config("1 2 4", "uniform");
+    char line[256];
+    unsigned long long round, next = 4;
+    cfg.batch_tasks = 3;
+    cfg.rounds = 10;
+    cfg.curve = path_of("curve.csv");
+    cfg.curve_every = 4;
+    cfg.replace = true;
+    simulate(&cfg);
+    FILE *f = fopen(cfg.curve, "r");
+    assert_non_null(f);
+    assert_non_null(fgets(line, sizeof line, f));
+    for (; fgets(line, sizeof line, f); next = next + 4 < 10 ? next + 4 : 10) {
+        assert_int_equal(sscanf(line, "uniform,1,%llu,", &round), 1);
+        assert_int_equal(round, next);
+    }
+    fclose(f);
+    assert_int_equal(round, 10);
 }
 
 /* ---- Stopping ---- */
@@ -376,8 +423,12 @@ static void bad_input_is_refused_before_anything_runs(void **state)
            "did you mean 'paper-sqrt'");
     REFUSE(cfg.workers = 3, CREW_EINVAL, "workers is 3, but speeds describes 2");
     REFUSE(cfg.speeds = "-1", CREW_EINVAL, "");
-    REFUSE(cfg.batch_tasks = 0, CREW_EINVAL, "batch_tasks is 0");
-    REFUSE(cfg.rounds = 0, CREW_EINVAL, "rounds is 0");
+    REFUSE((cfg.speeds = NULL, cfg.scenario = "churn", cfg.workers = 3), CREW_EINVAL,
+           "workers is 3, scenario churn needs at least 4");
+    REFUSE(cfg.policy = "fixed,oracle:x=1", CREW_EINVAL, "policy oracle has no settings");
+    REFUSE(cfg.policy = "orcale", CREW_EINVAL, "did you mean 'oracle'");
+    REFUSE((cfg.curve = "p", cfg.rounds = 100000, cfg.curve_every = 1), CREW_EINVAL,
+           "more than 100000 points");
     REFUSE(cfg.rounds = UINT64_C(1) << 32, CREW_EINVAL, "rounds is 4294967296");
     REFUSE(cfg.pretrain = UINT64_C(1) << 32, CREW_EINVAL, "pretrain is 4294967296");
     REFUSE(cfg.seeds = "1,x", CREW_EINVAL, "seeds: item 2 is 'x'");
@@ -448,11 +499,13 @@ int main(void)
         cmocka_unit_test(uniform_waits_for_the_largest_of_exponential_times),
         cmocka_unit_test(regret_is_that_of_the_proxy_loss),
         cmocka_unit_test(regret_follows_speeds_that_change),
+        cmocka_unit_test(the_oracle_has_no_regret_and_others_stand_beside_it),
         cmocka_unit_test(what_was_measured_before_saves_exploring),
         cmocka_unit_test(ata_takes_alpha_from_the_true_means),
         cmocka_unit_test(figures_are_means_over_seeds),
         cmocka_unit_test(policies_meet_the_same_times),
         cmocka_unit_test(curves_end_where_the_figures_are),
+        cmocka_unit_test(a_curve_may_have_a_point_every_so_many_rounds),
         cmocka_unit_test(a_stop_keeps_what_is_finished),
         cmocka_unit_test(a_profile_that_memory_cannot_hold_is_refused),
         cmocka_unit_test(a_list_of_policies_is_split_at_the_right_commas),

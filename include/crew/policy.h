@@ -62,6 +62,13 @@ struct crew_policy_config {
     const double *prior_tasks, *prior_mean_s;
 };
 
+/** A decision about a worker, for the log. */
+struct crew_policy_event {
+    uint32_t worker;
+    const char *reason;       /**< a few words: "slower"; constant */
+    double before_s, after_s; /**< seconds of a full task that plans count with; NaN: not known */
+};
+
 /** A policy as a table of functions. One object is used by one thread at a time. plan() and
  *  observe() are called once a round, in this order, and allocate nothing. */
 struct crew_policy_ops {
@@ -86,6 +93,9 @@ struct crew_policy_ops {
     void (*destroy)(void *self); /**< NULL is fine */
     /** Was the last plan made to learn, at the price of a longer round? NULL: never. */
     bool (*exploring)(const void *self);
+    /** What was decided of workers in the last round, plan() and observe(); returns how many. *out is
+     *  owned by self and valid until its next call. NULL: nothing ever. */
+    size_t (*events)(const void *self, const struct crew_policy_event **out);
 };
 
 /** The policy called `name` (up to a colon or the end), or NULL. Any thread. */

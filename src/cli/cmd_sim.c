@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+static const char DEFAULT_POLICIES[] = "greedy,fixed,uniform,queue,ata,ata-empirical,adaptive";
 static const char BLANK[] = " \t\r\n\v\f";
 
 struct sim {
@@ -25,20 +26,21 @@ struct sim {
 
 static const struct crew_option options[] = {
     ROW("scenario", 0, STRING, cfg.scenario, .argument = "NAME",
-        .help = "task times of the ATA paper, see crew list scenarios; needs --workers"),
+        .help = "task times of the ATA paper, or of a machine that changes; see crew list "
+                "scenarios"),
     ROW("speeds", 0, STRING, cfg.speeds, .argument = "\"COUNT*LAW ...\"",
         .help = "task times of your own, see crew help speeds"),
     ROW("workers", 'w', U32, cfg.workers, .min = 1, .max = 2e9, .argument = "N",
-        .help = "how many the scenario has; speeds say it themselves"),
-    ROW("batch-tasks", 'B', U32, cfg.batch_tasks, .min = 1, .max = 2e9, .value = "23",
-        .argument = "TASKS", .help = "results a round, the paper's B"),
-    ROW("rounds", 0, U64, cfg.rounds, .min = 1, .max = 4e9, .value = "10000", .argument = "N",
-        .help = "rounds to simulate with each policy"),
-    ROW("policy", 'p', STRING, cfg.policy,
-        .value = "greedy,fixed,uniform,queue,ata,ata-empirical", .argument = "NAMES",
+        .help = "how many the scenario has, if not its own number; speeds say it themselves"),
+    ROW("batch-tasks", 'B', U32, cfg.batch_tasks, .min = 1, .max = 2e9, .argument = "TASKS",
+        .help = "results a round, the paper's B; default the scenario's, or 23"),
+    ROW("rounds", 0, U64, cfg.rounds, .min = 1, .max = 4e9, .argument = "N",
+        .help = "rounds to simulate with each policy; default the scenario's, or 10000"),
+    ROW("policy", 'p', STRING, cfg.policy, .argument = "NAMES",
         .help =
             "one or several with their settings, as in greedy,ata:width=4,alpha=2; see crew "
-            "list policies"),
+            "list policies; also oracle, which knows the true means of every round; default "
+            "all but that"),
     ROW("seed", 's', STRING, seed, .argument = "N",
         .help = "fixes all random numbers; 1 if not given"),
     ROW("seeds", 0, STRING, cfg.seeds, .argument = "N,N,...",
@@ -52,6 +54,8 @@ static const struct crew_option options[] = {
     ROW("curve", 0, STRING, cfg.curve, .argument = "FILE.csv",
         .help = "write cumulative time, worker time and regret at about 20 rounds per factor "
                 "of ten"),
+    ROW("curve-every", 0, U64, cfg.curve_every, .min = 1, .max = 4e9, .argument = "ROUNDS",
+        .help = "let the curve have a point every so many rounds instead"),
     ROW("replay-wrap", 0, FLAG, cfg.replay_wrap,
         .help = "start a recording in speeds again when it runs out"),
     ROW("csv", 0, FLAG, csv, .help = "print one CSV line a policy instead of a table"),
@@ -112,23 +116,28 @@ static bool on_progress(void *user, const char *policy, uint64_t seed, double do
 enum { NAME_LEAST = 13, NAME_MOST = 24, SPEEDS_MOST = 70 };
 
 static const struct column {
-    const char *key;    /* in JSON and CSV */
-    const char *head;   /* in the table */
-    size_t offset;      /* of the struct crew_figure */
-    int width;          /* in the table */
-    const char *format; /* of a number there */
-    double scale;       /* times this there */
+    const char *key;                                   /* in JSON and CSV */
+    const char *head;                                  /* in the table */
+    size_t offset;                                     /* of the struct crew_figure */
+    int width;                                         /* in the table */
+    const char *format;                                /* of a number there */
+    double scale;                                      /* times this there */
+    enum { ALWAYS, WITHOUT_ORACLE, WITH_ORACLE } when; /* it stands there */
 } columns[] = {
-    {"round_mean_s", "round s", offsetof(struct crew_policy_figures, round_s), 11, "%.5g", 1},
-    {"worker_mean_s", "worker s", offsetof(struct crew_policy_figures, worker_s), 11, "%.5g",
-     1},
-    {"time_ratio", "time", offsetof(struct crew_policy_figures, time_ratio), 8, "%.3f", 1},
-    {"cost_ratio", "cost", offsetof(struct crew_policy_figures, cost_ratio), 8, "%.3f", 1},
-    {"proxy_regret_s", "regret s", offsetof(struct crew_policy_figures, regret_s), 11, "%.5g",
-     1},
-    {"explore_share", "explore%", offsetof(struct crew_policy_figures, explore_share), 9,
-     "%.2f", 100},
-    {"plan_us", "plan us", offsetof(struct crew_policy_figures, plan_us), 9, "%.3g", 1},
+#define COLUMN(KEY, HEAD, FIELD, ...)                                       \
+    {                                                                       \
+        KEY, HEAD, offsetof(struct crew_policy_figures, FIELD), __VA_ARGS__ \
+    }
+    COLUMN("round_mean_s", "round s", round_s, 11, "%.5g", 1, ALWAYS),
+    COLUMN("worker_mean_s", "worker s", worker_s, 11, "%.5g", 1, ALWAYS),
+    COLUMN("time_ratio", "time", time_ratio, 8, "%.3f", 1, WITHOUT_ORACLE),
+    COLUMN("cost_ratio", "cost", cost_ratio, 8, "%.3f", 1, WITHOUT_ORACLE),
+    COLUMN("oracle_ratio", "oracle", oracle_ratio, 8, "%.3f", 1, WITH_ORACLE),
+    COLUMN("loss_ratio", "split", loss_ratio, 8, "%.3f", 1, WITH_ORACLE),
+    COLUMN("proxy_regret_s", "regret s", regret_s, 11, "%.5g", 1, ALWAYS),
+    COLUMN("explore_share", "explore%", explore_share, 9, "%.2f", 100, ALWAYS),
+    COLUMN("plan_us", "plan us", plan_us, 9, "%.3g", 1, ALWAYS),
+#undef COLUMN
 };
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
@@ -138,6 +147,16 @@ static const struct crew_figure *figure(const struct crew_policy_figures *f, siz
 }
 
 /* ---- The table ---- */
+
+static bool has_oracle(const struct crew_simulation *s)
+{
+    return isfinite(s->figures[0].oracle_ratio.mean);
+}
+
+static bool stands_in_table(const struct column *c, const struct crew_simulation *s)
+{
+    return c->when == ALWAYS || (c->when == WITH_ORACLE) == has_oracle(s);
+}
 
 /* One number, or a dash; with a sign of two bytes before it, one character wide. */
 static void print_number(const struct column *c, double v, const char *sign)
@@ -160,7 +179,8 @@ static void print_policy(const struct crew_simulation *s, const struct crew_poli
     else
         printf("%-*s", name_width, f->policy);
     for (size_t c = 0; c < COLUMNS; c++)
-        print_number(&columns[c], figure(f, c)->mean, "");
+        if (stands_in_table(&columns[c], s))
+            print_number(&columns[c], figure(f, c)->mean, "");
     fputc('\n', stdout);
     if (s->n_seeds < 2)
         return;
@@ -168,7 +188,8 @@ static void print_policy(const struct crew_simulation *s, const struct crew_poli
     for (size_t c = 0; c < COLUMNS; c++) {
         struct column se = columns[c];
         se.format = "%.2g";
-        print_number(&se, figure(f, c)->se, "±");
+        if (stands_in_table(&se, s))
+            print_number(&se, figure(f, c)->se, "±");
     }
     fputc('\n', stdout);
 }
@@ -204,13 +225,16 @@ static void print_footer(const struct sim *sim, const struct crew_simulation *s)
            plural(s->rounds), plural(s->n_seeds));
     for (size_t k = 0; k < s->n_seeds; k++)
         printf("%s%" PRIu64, k ? "," : "", s->seeds[k]);
-    printf("\nround, worker  mean seconds of a round: its length, all workers' time\n"
-           "time           length of the rounds / greedy's; lower is better\n"
-           "cost           greedy's worker time / the policy's; higher is better\n"
+    printf("\nround, worker  mean seconds of a round: its length, all workers' time\n%s"
            "regret         proxy loss of all rounds above that of the split by true means;\n"
            "               none (-) for policies that plan no split\n"
            "explore        rounds that were planned to learn\n"
-           "plan us        microseconds to plan a round and to learn from it\n");
+           "plan us        microseconds to plan a round and to learn from it\n",
+           has_oracle(s)
+               ? "oracle         length of the rounds / the oracle's; lower is better\n"
+                 "split          proxy loss, by the true means / that of the best split\n"
+               : "time           length of the rounds / greedy's; lower is better\n"
+                 "cost           greedy's worker time / the policy's; higher is better\n");
     if (s->n_seeds > 1)
         printf("±              standard error of the mean of %zu seeds\n", s->n_seeds);
 }
@@ -224,7 +248,8 @@ static void print_table(const struct sim *sim, const struct crew_simulation *s)
     }
     printf("%-*s", name, "policy");
     for (size_t c = 0; c < COLUMNS; c++)
-        printf("%*s", columns[c].width, columns[c].head);
+        if (stands_in_table(&columns[c], s))
+            printf("%*s", columns[c].width, columns[c].head);
     fputc('\n', stdout);
     for (size_t p = 0; p < s->n_policies; p++)
         print_policy(s, &s->figures[p], name);
@@ -310,8 +335,6 @@ static int check_usage(const struct command *self, struct sim *sim)
         return usage_error(self, "--scenario and --speeds exclude each other");
     if (cfg->speeds && !cfg->speeds[strspn(cfg->speeds, BLANK)])
         return usage_error(self, "--speeds is empty: how long tasks take");
-    if (cfg->scenario && !cfg->workers)
-        return usage_error(self, "--scenario needs --workers");
     if (cfg->replay_wrap && !(cfg->speeds && strstr(cfg->speeds, "replay(")))
         return usage_error(self, "--replay-wrap needs a replay(FILE) in --speeds");
     if (cfg->pretrain && cfg->profile)
@@ -322,6 +345,8 @@ static int check_usage(const struct command *self, struct sim *sim)
         return usage_error(self, "--seed and --seeds exclude each other");
     if (sim->seed && crew_option_set(&seed, sim->seed, &number, &why) != CREW_OK)
         return usage_error(self, "--%s", why.text);
+    if (!cfg->policy)
+        cfg->policy = DEFAULT_POLICIES;
     if (!cfg->seeds)
         cfg->seeds = sim->seed ? sim->seed : "1";
     return -1;
@@ -332,8 +357,8 @@ static void print_notes(const struct sim *sim, const struct crew_simulation *s)
     if (s->stopped)
         fprintf(stderr, "crew sim: stopped; policies that were finished: %zu%s\n",
                 s->n_policies, sim->cfg.save_profile ? ", and no profile is written" : "");
-    else if (!sim->quiet && isnan(s->figures[0].time_ratio.mean))
-        fprintf(stderr, "note: without greedy in --policy there are no ratios\n");
+    else if (!sim->quiet && isnan(s->figures[0].time_ratio.mean) && !has_oracle(s))
+        fprintf(stderr, "note: without greedy or oracle in --policy there are no ratios\n");
 }
 
 int run_sim(const struct command *self, int argc, char **argv)

@@ -10,6 +10,7 @@
 #include "exec/sim.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include <float.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -232,6 +233,7 @@ static crew_status run_round(void *self, const struct crew_round *in, struct cre
     if (atomic_load_explicit(&s->stop, memory_order_relaxed))
         return CREW_ESTOPPED;
     s->round = in;
+    crew_speeds_enter(s->cfg.speeds, in->seed, in->round);
     out->timing = s->timing;
     if (memchr(in->plan->open, true, s->n))
         run_events(s, out);
@@ -240,16 +242,41 @@ static crew_status run_round(void *self, const struct crew_round *in, struct cre
     if (s->ran_out)
         return CREW_EINPUT;
     crew_status status = s->cfg.carrier ? carry(s, out) : CREW_OK;
-    if (status != CREW_OK)
+    if (status != CREW_OK) {
         take_back(s, out);
-    else
-        s->now_s += out->seconds;
-    return status;
+        return status;
+    }
+    s->now_s += out->seconds;
+    crew_speeds_enter(s->cfg.speeds, in->seed, in->round + 1);
+    out->available = crew_speeds_available(s->cfg.speeds);
+    return CREW_OK;
 }
 
 static double now(const void *self)
 {
     return ((const struct sim *)self)->now_s;
+}
+
+/* State: the time, then where each worker's recording stands, if there is one. */
+static size_t save(const void *self, double *out, size_t cap)
+{
+    const struct sim *s = self;
+    size_t n = 1 + (crew_speeds_replays(s->cfg.speeds) ? s->n : 0);
+    for (size_t i = 0; i < n && i < cap; i++)
+        out[i] = i ? crew_speeds_position(s->cfg.speeds, (uint32_t)i - 1) : s->now_s;
+    return n;
+}
+
+static crew_status load(void *self, const double *in, size_t n)
+{
+    struct sim *s = self;
+    if (n != save(s, NULL, 0) || !(in[0] >= 0 && in[0] <= DBL_MAX))
+        return CREW_EFORMAT;
+    for (size_t i = 1; i < n; i++)
+        if (in[i] != floor(in[i]) || !crew_speeds_seek(s->cfg.speeds, (uint32_t)i - 1, in[i]))
+            return CREW_EFORMAT;
+    s->now_s = in[0];
+    return CREW_OK;
 }
 
 static void stop(void *self)
@@ -353,4 +380,6 @@ const struct crew_executor_ops crew_sim = {
     .stop = stop,
     .resume = resume,
     .destroy = destroy,
+    .save = save,
+    .load = load,
 };

@@ -58,6 +58,20 @@ struct crew_until {
     double round, s;
 };
 
+/* A twist, and what it made of the round that was entered. */
+struct crew_twist_state {
+    struct crew_twist is;
+    uint64_t seed, round; /* round 0: none was */
+    double *factor;       /* [n] or NULL */
+    bool *here;           /* [n] or NULL */
+    uint32_t absent;
+};
+void crew_twist_destroy(struct crew_twist_state *t); /* NULL is fine */
+void crew_twist_rewind(struct crew_twist_state *t, uint32_t n);
+double crew_twist_mean(const struct crew_twist_state *t, uint32_t i, double mean_s);
+double crew_twist_draw(const struct crew_twist_state *t, uint32_t i,
+                       const struct crew_draw *draw, double seconds);
+
 struct crew_speeds {
     uint32_t n;
     bool wrap, vary;
@@ -69,6 +83,7 @@ struct crew_speeds {
     uint32_t
         *block; /* [] the group of worker b << shift: where the search for b's others starts */
     unsigned shift;
+    struct crew_twist_state *twist; /* or NULL */
 };
 
 /* Used by the parser, in this order: an empty object; for each group its laws, then the

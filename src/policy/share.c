@@ -11,7 +11,8 @@ crew_status crew_share_open(struct crew_share *s, uint32_t n, struct crew_error 
     s->who = crew_alloc(n * sizeof *s->who);
     s->cost = crew_alloc(n * sizeof *s->cost);
     s->scratch = crew_alloc(n * sizeof *s->scratch);
-    if (!s->who || !s->cost || !s->scratch)
+    s->part = crew_alloc(n * sizeof *s->part);
+    if (!s->who || !s->cost || !s->scratch || !s->part)
         return crew_fail(err, CREW_ENOMEM, "not enough memory to plan for %u workers", n);
     return CREW_OK;
 }
@@ -21,6 +22,7 @@ void crew_share_close(struct crew_share *s)
     crew_free(s->who);
     crew_free(s->cost);
     crew_free(s->scratch);
+    crew_free(s->part);
 }
 
 uint32_t crew_share_available(struct crew_share *s, const struct crew_plan_request *rq)
@@ -68,11 +70,28 @@ void crew_share_by_mean(struct crew_share *s, uint32_t m, const struct crew_plan
         return;
     for (uint32_t j = 0; j < m; j++)
         s->cost[j] = mean_s[s->who[j]];
-    crew_minmax_split(s->cost, m, rq->tasks, s->scratch, quota);
-    /* As who[j] >= j, moving from the end overwrites nothing that is still to be moved. */
-    for (uint32_t j = m; j-- > 0;) {
-        uint64_t q = quota[j];
-        quota[j] = 0;
-        quota[s->who[j]] = q;
+    crew_minmax_split(s->cost, m, rq->tasks, s->scratch, s->part);
+    for (uint32_t j = 0; j < m; j++)
+        quota[s->who[j]] = s->part[j];
+}
+
+void crew_share_within(struct crew_share *s, uint32_t m, const struct crew_plan_request *rq,
+                       const double *mean_s, const double *limit, uint64_t *quota)
+{
+    enum { STEPS = 3 };
+    struct crew_plan_request rest = *rq;
+    for (int k = 0; k < STEPS; k++) {
+        uint32_t within = 0;
+        for (uint32_t j = 0; j < m; j++) {
+            uint32_t i = s->who[j];
+            if ((double)quota[i] > limit[i])
+                rest.tasks -= quota[i] = (uint64_t)limit[i];
+            else
+                s->who[within++] = i;
+        }
+        if (within == m)
+            return;
+        m = within;
+        crew_share_by_mean(s, m, &rest, mean_s, quota);
     }
 }

@@ -11,6 +11,7 @@ struct crew_share {
     uint32_t *who;   /* [n] the first m take part; what m is, the calls below say. Ascending */
     double *cost;    /* [n] costs of those who take part */
     double *scratch; /* [n] for crew_minmax_split() */
+    uint64_t *part;  /* [n] quotas of those who take part */
     struct crew_minmax_bound bound; /* of crew_minmax_split_again() */
 };
 
@@ -22,7 +23,8 @@ void crew_share_close(struct crew_share *s);
 /* List the available workers in s->who and return how many there are. */
 uint32_t crew_share_available(struct crew_share *s, const struct crew_plan_request *rq);
 
-/* Both calls below fill in a quota [n] that is all zeros, as plan() gets it. */
+/* quota [n] is all zeros at first, as plan() gets it; but nobody's who does not take part is
+ * touched, unless all do. */
 
 /* Spread the round's tasks over the m workers in s->who as evenly as whole tasks allow. The
  * remainder goes to a random subset, a function of (seed, round); s->who is left in another
@@ -34,5 +36,11 @@ void crew_share_evenly(struct crew_share *s, uint32_t m, const struct crew_plan_
  * mean_s: [n] seconds per task by worker; > 0 for those in who */
 void crew_share_by_mean(struct crew_share *s, uint32_t m, const struct crew_plan_request *rq,
                         const double *mean_s, uint64_t *quota);
+
+/* After that: who has more than limit[i] >= 1 has just that many, and the others what it
+ * leaves, by the same split; some of them may then be over theirs, after a few such steps.
+ * limit: [n] by worker, infinite for one of them at least. s->who is left shorter. */
+void crew_share_within(struct crew_share *s, uint32_t m, const struct crew_plan_request *rq,
+                       const double *mean_s, const double *limit, uint64_t *quota);
 
 #endif

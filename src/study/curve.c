@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    A_DECADE = 20,
-    DECADES = 10,
-    LINE = 160
-}; /* points; of 2^32 rounds; characters without
-      the policy's */
+/* Points; of 2^32 rounds; most points; characters without the policy's */
+enum { A_DECADE = 20, DECADES = 10, MOST = 100000, LINE = 200 };
+
+static void choose_multiples(struct crew_curve *c, uint64_t rounds, uint64_t every)
+{
+    for (uint64_t k = every; k < rounds; k += every)
+        c->round[c->n_rounds++] = k;
+    c->round[c->n_rounds++] = rounds;
+}
 
 static void choose_rounds(struct crew_curve *c, uint64_t rounds)
 {
@@ -23,12 +26,19 @@ static void choose_rounds(struct crew_curve *c, uint64_t rounds)
     }
 }
 
-crew_status crew_curve_init(struct crew_curve *c, uint64_t rounds, size_t runs,
+crew_status crew_curve_init(struct crew_curve *c, uint64_t rounds, uint64_t every, size_t runs,
                             struct crew_error *err)
 {
     *c = (struct crew_curve){.most_runs = runs};
-    c->round = crew_alloc((A_DECADE * DECADES + 1) * sizeof *c->round);
-    if (c->round)
+    if (every && rounds / every >= MOST)
+        return crew_fail(err, CREW_EINVAL,
+                         "every %llu of %llu rounds are more than %d points of a curve",
+                         (unsigned long long)every, (unsigned long long)rounds, MOST);
+    size_t most = every ? (size_t)(rounds / every) + 1 : A_DECADE * DECADES + 1;
+    c->round = crew_alloc(most * sizeof *c->round);
+    if (c->round && every)
+        choose_multiples(c, rounds, every);
+    else if (c->round)
         choose_rounds(c, rounds);
     c->run = crew_zalloc(runs * sizeof *c->run);
     c->point = crew_alloc(runs * c->n_rounds * sizeof *c->point);
@@ -57,15 +67,15 @@ static int print_line(char *to, size_t cap, const struct crew_curve_run *run, ui
     char regret[40] = "";
     if (isfinite(p->regret_s))
         snprintf(regret, sizeof regret, "%.17g", p->regret_s);
-    return snprintf(to, cap, "%s%s%s,%llu,%llu,%.17g,%.17g,%s\n", quote, run->policy, quote,
-                    (unsigned long long)run->seed, (unsigned long long)round, p->time_s,
-                    p->worker_s, regret);
+    return snprintf(to, cap, "%s%s%s,%llu,%llu,%.17g,%.17g,%.17g,%s\n", quote, run->policy,
+                    quote, (unsigned long long)run->seed, (unsigned long long)round, p->time_s,
+                    p->worker_s, p->best_s, regret);
 }
 
 crew_status crew_curve_write(const struct crew_curve *c, const char *path, bool replace,
                              struct crew_error *err)
 {
-    static const char header[] = "policy,seed,round,time_s,worker_s,regret_s\n";
+    static const char header[] = "policy,seed,round,time_s,worker_s,best_s,regret_s\n";
     size_t cap = sizeof header, n = sizeof header - 1;
     for (size_t r = 0; r < c->n_runs; r++)
         cap += c->n_rounds * (LINE + strlen(c->run[r].policy));

@@ -8,7 +8,9 @@
 #include <stdint.h>
 
 struct crew_curve_point {
-    double time_s, worker_s, regret_s; /* summed over the rounds so far; NaN: not defined */
+    /* Summed over the rounds so far; best_s: proxy loss of the split by true means, regret_s:
+     * that of the policy above it, NaN: not defined */
+    double time_s, worker_s, best_s, regret_s;
 };
 
 struct crew_curve {
@@ -23,9 +25,10 @@ struct crew_curve {
     struct crew_curve_point *point; /* [n_runs][n_rounds] */
 };
 
-/* For so many runs of so many rounds. CREW_ENOMEM; free it in any case. */
-CREW_CHECKED crew_status crew_curve_init(struct crew_curve *c, uint64_t rounds, size_t runs,
-                                         struct crew_error *err);
+/* For so many runs of so many rounds; every > 0: points at its multiples instead. CREW_EINVAL:
+ * more than 100000 of them; CREW_ENOMEM; free it in any case. */
+CREW_CHECKED crew_status crew_curve_init(struct crew_curve *c, uint64_t rounds, uint64_t every,
+                                         size_t runs, struct crew_error *err);
 /* The points of the next run, to be filled in. It stands in the file once it is closed. */
 struct crew_curve_point *crew_curve_open(struct crew_curve *c, const char *policy,
                                          uint64_t seed);

@@ -11,6 +11,8 @@
 #include "base/text.h"
 #include "exec/loop.h"
 #include "exec/sim.h"
+#include "policy/policies.h"
+#include "policy/share.h"
 #include <math.h>
 #include <string.h>
 
@@ -26,9 +28,9 @@ struct replication {
     struct crew_loop loop;
     uint32_t n;
     bool vary;
-    double *mean_s;   /* [n] true means, now */
-    double *scratch;  /* [n] */
-    uint64_t *quota;  /* [n] min-max split of mean_s */
+    double *mean_s;  /* [n] true means, now */
+    uint64_t *quota; /* [n] min-max split of mean_s over those who are available */
+    struct crew_share share;
     double best_s;    /* its proxy loss */
     size_t point;     /* of the curve, the next */
     uint64_t n_timed; /* rounds */
@@ -36,6 +38,32 @@ struct replication {
     uint64_t next_look, stride;
     struct crew_replication_result sum;
 };
+
+/* ---- The oracle ---- */
+
+static void oracle_plan(void *self, const struct crew_plan_request *rq, struct crew_plan *out)
+{
+    const struct replication *r = self;
+    memcpy(out->quota, r->quota, rq->n * sizeof *out->quota);
+}
+
+static void oracle_destroy(void *self)
+{
+    (void)self; /* the replication itself */
+}
+
+static const struct crew_policy_ops oracle = {
+    .abi = CREW_POLICY_ABI,
+    .name = CREW_ORACLE,
+    .plan = oracle_plan,
+    .destroy = oracle_destroy,
+};
+
+static bool is_oracle(const char *policy)
+{
+    size_t n = crew_text_name(policy, NULL);
+    return n == strlen(CREW_ORACLE) && !strncmp(policy, CREW_ORACLE, n);
+}
 
 /* ---- Before and after ---- */
 
@@ -49,10 +77,13 @@ static crew_status create_policy(const struct crew_replication *cfg,
                                    .mean_s = cfg->mean_s,
                                    .prior_tasks = cfg->prior_tasks,
                                    .prior_mean_s = cfg->prior_mean_s};
-    *ops = crew_policy_find(cfg->policy);
+    crew_text_name(cfg->policy, &c.settings);
+    *ops = is_oracle(cfg->policy) ? &oracle : crew_policy_find(cfg->policy);
     if (!*ops)
         return crew_fail(err, CREW_EINVAL, "unknown policy '%.64s'", cfg->policy);
-    crew_text_name(cfg->policy, &c.settings);
+    if (*ops == &oracle)
+        return crew_option_settings(crew_policy_no_settings, c.settings, "policy oracle", NULL,
+                                    err);
     return (*ops)->create(&c, self, err);
 }
 
@@ -67,8 +98,8 @@ crew_status crew_replication_check(const struct crew_replication *cfg, struct cr
 
 double crew_replication_bytes(uint32_t n)
 {
-    double plan = sizeof(uint64_t) + 2 * sizeof(bool), mine = 3 * sizeof(double),
-           policy = 8 * sizeof(double); /* of ata, the largest */
+    double plan = sizeof(uint64_t) + 2 * sizeof(bool), mine = 6 * sizeof(double),
+           policy = 32 * sizeof(double); /* of adaptive, the largest */
     return (double)n * (plan + mine + policy);
 }
 
@@ -80,8 +111,8 @@ static void close_all(struct replication *r)
         r->loop.policy->destroy(r->loop.policy_self);
     crew_loop_free(&r->loop);
     crew_free(r->mean_s);
-    crew_free(r->scratch);
     crew_free(r->quota);
+    crew_share_close(&r->share);
 }
 
 static crew_status open_all(struct replication *r, struct crew_error *err)
@@ -90,14 +121,16 @@ static crew_status open_all(struct replication *r, struct crew_error *err)
     struct crew_sim_config sim = {.speeds = r->cfg->speeds,
                                   .max_tasks = r->cfg->batch_tasks + r->n};
     r->mean_s = crew_alloc(r->n * sizeof *r->mean_s);
-    r->scratch = crew_alloc(r->n * sizeof *r->scratch);
     r->quota = crew_alloc(r->n * sizeof *r->quota);
-    if (!r->mean_s || !r->scratch || !r->quota || crew_loop_init(&r->loop, r->n) != CREW_OK)
+    if (!r->mean_s || !r->quota || crew_loop_init(&r->loop, r->n) != CREW_OK ||
+        crew_share_open(&r->share, r->n, NULL) != CREW_OK)
         return crew_fail(err, CREW_ENOMEM, "no memory to simulate %u workers", r->n);
     TRY(crew_sim_create(&sim, &r->loop.executor_self, err));
     r->loop.executor = &crew_sim;
     TRY(create_policy(r->cfg, &policy, &r->loop.policy_self, err));
     r->loop.policy = policy;
+    if (policy == &oracle)
+        r->loop.policy_self = r;
     return CREW_OK;
 }
 
@@ -107,10 +140,15 @@ static crew_status open_all(struct replication *r, struct crew_error *err)
 static void find_best(struct replication *r, uint64_t round)
 {
     double now_s = crew_sim.now(r->loop.executor_self);
+    struct crew_plan_request rq = {.tasks = r->cfg->batch_tasks, .n = r->n};
+    crew_speeds_enter(r->cfg->speeds, r->cfg->seed, round);
+    rq.available = crew_speeds_available(r->cfg->speeds);
     r->best_s = 0;
     for (uint32_t i = 0; i < r->n; i++)
         r->mean_s[i] = crew_speeds_mean(r->cfg->speeds, i, round, now_s);
-    crew_minmax_split(r->mean_s, r->n, r->cfg->batch_tasks, r->scratch, r->quota);
+    memset(r->quota, 0, r->n * sizeof *r->quota);
+    crew_share_by_mean(&r->share, crew_share_available(&r->share, &rq), &rq, r->mean_s,
+                       r->quota);
     for (uint32_t i = 0; i < r->n; i++)
         r->best_s = fmax(r->best_s, (double)r->quota[i] * r->mean_s[i]);
 }
@@ -132,6 +170,7 @@ static void add_timings(struct replication *r)
     }
     r->sum.time_s += r->loop.outcome.seconds;
     r->sum.worker_s += worker_s;
+    r->sum.best_s += r->best_s;
     r->sum.regret_s += planned ? loss_s - r->best_s : (double)NAN;
 }
 
@@ -212,8 +251,8 @@ static void add_point(struct replication *r, uint64_t round)
 {
     const struct crew_curve *c = r->cfg->curve;
     if (c && c->round[r->point] == round)
-        r->cfg->point[r->point++] =
-            (struct crew_curve_point){r->sum.time_s, r->sum.worker_s, r->sum.regret_s};
+        r->cfg->point[r->point++] = (struct crew_curve_point){r->sum.time_s, r->sum.worker_s,
+                                                              r->sum.best_s, r->sum.regret_s};
 }
 
 static crew_status run_rounds(struct replication *r, struct crew_error *err)

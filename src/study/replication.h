@@ -6,9 +6,12 @@
 #include "exec/speed.h"
 #include "study/curve.h"
 
+/* A policy that only simulation has: every round the split of the true means at its start. */
+#define CREW_ORACLE "oracle"
+
 struct crew_replication {
     crew_speeds *speeds; /* replays start again */
-    const char *policy;
+    const char *policy;  /* also CREW_ORACLE */
     uint64_t seed;
     uint64_t rounds;
     uint32_t batch_tasks;
@@ -27,6 +30,7 @@ struct crew_replication {
 struct crew_replication_result {
     double time_s, worker_s;
     double regret_s; /* of the proxy loss; NaN: not defined, as workers were open */
+    double best_s;   /* the proxy loss it is above */
     uint64_t explored;
     double plan_s;
 };

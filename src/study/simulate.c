@@ -41,13 +41,24 @@ struct study {
 
 /* ---- What was asked for ---- */
 
-static crew_status check_range(const char *name, uint64_t v, uint64_t least,
-                               struct crew_error *err)
+static crew_status check_range(const char *name, uint64_t v, struct crew_error *err)
 {
-    if (v >= least && v <= UINT32_MAX)
+    if (v <= UINT32_MAX)
         return CREW_OK;
-    return crew_fail(err, CREW_EINVAL, "%s is %llu, must be %llu..%u", name,
-                     (unsigned long long)v, (unsigned long long)least, UINT32_MAX);
+    return crew_fail(err, CREW_EINVAL, "%s is %llu, must be below 2^32", name,
+                     (unsigned long long)v);
+}
+
+/* What was not said. */
+static crew_status fill_in(struct crew_simulation_config *cfg, struct crew_error *err)
+{
+    struct crew_scenario_size size = {0, 23, 10000};
+    if (cfg->scenario)
+        TRY(crew_scenario_size(cfg->scenario, &size, err));
+    cfg->workers = cfg->workers ? cfg->workers : size.workers;
+    cfg->batch_tasks = cfg->batch_tasks ? cfg->batch_tasks : size.batch_tasks;
+    cfg->rounds = cfg->rounds ? cfg->rounds : size.rounds;
+    return CREW_OK;
 }
 
 static crew_status check_config(const struct crew_simulation_config *cfg,
@@ -63,9 +74,8 @@ static crew_status check_config(const struct crew_simulation_config *cfg,
                          "what policies start from is either pretrain or a profile, not both");
     if (cfg->curve && cfg->save_profile && !strcmp(cfg->curve, cfg->save_profile))
         return crew_fail(err, CREW_EINVAL, "%s is named for two outputs", cfg->curve);
-    TRY(check_range("batch_tasks", cfg->batch_tasks, 1, err));
-    TRY(check_range("rounds", cfg->rounds, 1, err));
-    return check_range("pretrain", cfg->pretrain, 0, err);
+    TRY(check_range("rounds", cfg->rounds, err));
+    return check_range("pretrain", cfg->pretrain, err);
 }
 
 static crew_status read_lists(struct study *s, struct crew_error *err)
@@ -73,7 +83,7 @@ static crew_status read_lists(struct study *s, struct crew_error *err)
     s->own = s->out->own = crew_zalloc(sizeof *s->own);
     if (!s->own)
         return crew_fail(err, CREW_ENOMEM, "no memory for the lists");
-    TRY(crew_policy_list_parse(s->cfg->policy, &s->own->policies, err));
+    TRY(crew_policy_list_parse_with(s->cfg->policy, CREW_ORACLE, &s->own->policies, err));
     TRY(crew_seeds_parse(s->cfg->seeds, &s->own->seed, &s->out->n_seeds, err));
     s->out->seeds = s->own->seed;
     if (s->cfg->save_profile && (s->own->policies.n > 1 || s->out->n_seeds > 1))
@@ -146,7 +156,8 @@ static crew_status take_memory(struct study *s, struct crew_error *err)
                          s->n);
     for (uint32_t i = 0; i < s->n; i++)
         s->mean_s[i] = crew_speeds_mean(s->speeds, i, 1, 0);
-    return cfg->curve ? crew_curve_init(&s->curve, cfg->rounds, runs, err) : CREW_OK;
+    return cfg->curve ? crew_curve_init(&s->curve, cfg->rounds, cfg->curve_every, runs, err)
+                      : CREW_OK;
 }
 
 static crew_status read_profile(struct study *s, struct crew_error *err)
@@ -188,9 +199,11 @@ static crew_status check_policies(const struct study *s, struct crew_error *err)
     return CREW_OK;
 }
 
-static crew_status prepare(struct study *s, struct crew_error *err)
+static crew_status prepare(struct study *s, struct crew_simulation_config *cfg,
+                           struct crew_error *err)
 {
-    TRY(check_config(s->cfg, err));
+    TRY(check_config(cfg, err));
+    TRY(fill_in(cfg, err));
     TRY(read_lists(s, err));
     TRY(check_outputs(s, err));
     TRY(create_speeds(s, err));
@@ -284,19 +297,22 @@ static struct crew_figure figure(const struct crew_stats *s)
                                 s->n > 1 ? crew_stats_sd(s) / sqrt((double)s->n) : (double)NAN};
 }
 
-/* Results [n_seeds] of a policy, beside those of greedy with the same seeds, or NULL. */
+/* Results [n_seeds] of a policy, beside those of others with the same seeds, or NULL. */
 static void summarise(const struct study *s, const struct crew_replication_result *mine,
                       const struct crew_replication_result *greedy,
+                      const struct crew_replication_result *oracle,
                       struct crew_policy_figures *f)
 {
     double rounds = (double)s->cfg->rounds;
-    struct crew_stats round = {0}, worker = {0}, time = {0}, cost = {0}, regret = {0},
-                      explore = {0}, plan = {0};
+    struct crew_stats round = {0}, worker = {0}, time = {0}, cost = {0}, beside = {0},
+                      loss = {0}, regret = {0}, explore = {0}, plan = {0};
     for (size_t k = 0; k < s->out->n_seeds; k++) {
         add(&round, mine[k].time_s / rounds);
         add(&worker, mine[k].worker_s / rounds);
         add(&time, greedy ? mine[k].time_s / greedy[k].time_s : (double)NAN);
         add(&cost, greedy ? greedy[k].worker_s / mine[k].worker_s : (double)NAN);
+        add(&beside, oracle ? mine[k].time_s / oracle[k].time_s : (double)NAN);
+        add(&loss, 1 + mine[k].regret_s / mine[k].best_s);
         add(&regret, mine[k].regret_s);
         add(&explore, (double)mine[k].explored / rounds);
         add(&plan, 1e6 * mine[k].plan_s);
@@ -305,21 +321,28 @@ static void summarise(const struct study *s, const struct crew_replication_resul
     f->worker_s = figure(&worker);
     f->time_ratio = figure(&time);
     f->cost_ratio = figure(&cost);
+    f->oracle_ratio = figure(&beside);
+    f->loss_ratio = figure(&loss);
     f->regret_s = figure(&regret);
     f->explore_share = figure(&explore);
     f->plan_us = figure(&plan);
 }
 
+/* [n_seeds] of the policy of that name, if it is one of those that are finished. */
+static const struct crew_replication_result *result_of(const struct study *s, const char *name)
+{
+    for (size_t p = 0; p < s->out->n_policies; p++)
+        if (!strcmp(s->own->policies.name[p], name))
+            return &s->result[p * s->out->n_seeds];
+    return NULL;
+}
+
 static void summarise_all(struct study *s)
 {
-    const struct crew_replication_result *greedy = NULL;
-    size_t n_seeds = s->out->n_seeds;
-    for (size_t p = s->out->n_policies; p-- > 0;)
-        if (!strcmp(s->own->policies.name[p], "greedy"))
-            greedy = &s->result[p * n_seeds];
     for (size_t p = 0; p < s->out->n_policies; p++) {
         s->out->figures[p].policy = s->own->policies.name[p];
-        summarise(s, &s->result[p * n_seeds], greedy, &s->out->figures[p]);
+        summarise(s, &s->result[p * s->out->n_seeds], result_of(s, "greedy"),
+                  result_of(s, CREW_ORACLE), &s->out->figures[p]);
     }
 }
 
@@ -363,12 +386,15 @@ static void close_study(struct study *s)
     crew_free(s->result);
 }
 
-crew_status crew_simulate(const struct crew_simulation_config *cfg, struct crew_simulation *out,
-                          struct crew_error *err)
+crew_status crew_simulate(const struct crew_simulation_config *given,
+                          struct crew_simulation *out, struct crew_error *err)
 {
-    struct study s = {.cfg = cfg, .out = out};
-    *out = (struct crew_simulation){.batch_tasks = cfg->batch_tasks, .rounds = cfg->rounds};
-    crew_status status = prepare(&s, err);
+    struct crew_simulation_config cfg = *given;
+    struct study s = {.cfg = &cfg, .out = out};
+    *out = (struct crew_simulation){0};
+    crew_status status = prepare(&s, &cfg, err);
+    out->batch_tasks = cfg.batch_tasks;
+    out->rounds = cfg.rounds;
     if (status == CREW_OK)
         status = simulate_all(&s, err);
     if (status == CREW_ESTOPPED) {

@@ -1,0 +1,415 @@
+/* For cores whose speed is not known, or does not stay: the min-max split of optimistic
+ * estimates, as in ata, but with bounds as wide as the times call for, and means that follow
+ * changes. In round k, with K_i the tasks that worker i's mean m_i is made of (pace.c), and c
+ * the relative standard deviation of a task's time, learnt from all workers together,
+ *
+ *      s_i = m_i max(0.05, 1 - c sqrt(2 width ln(1 + k) / K_i))
+ *
+ * and the round is the min-max split of s. It is a lower confidence bound, that of UCB1 (Auer,
+ * Cesa-Bianchi, Fischer, Machine Learning 47, 2002) with the measured c in place of a known
+ * range; the allocation is that of ATA (Maranjyan, Saad, Richtarik, Orabona, ICML 2025,
+ * arXiv:2502.00775), whose own bounds need 100 to 1000 times as many rounds.
+ *
+ * - A worker that was never tried gets one task; the others share the rest. Where nobody was,
+ *   all share the round evenly.
+ * - A worker of few tasks, new or after a change, gets at most 2 K_i + 1: nobody is flooded on
+ *   the word of one task. Not while most are new.
+ * - A worker that gets nothing is tried again, within `explore` of time and of workers' time:
+ *   retry.c.
+ *
+ * Everything is a ratio of times: their unit does not matter. */
+#include "base/error.h"
+#include "base/mem.h"
+#include "policy/pace.h"
+#include "policy/policies.h"
+#include "policy/retry.h"
+#include "policy/share.h"
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+/* Two workers at a time. */
+typedef double pair __attribute__((vector_size(16), may_alias));
+typedef int64_t pair_of_bits __attribute__((vector_size(16)));
+
+/* Least share of a mean that a score is; tasks below which a worker is young; most tasks that
+ * what was measured before counts for; wall time over CPU time of a preempted task. */
+static const double FLOOR = 0.05, YOUNG = 8, PRIOR_TASKS = 50, PREEMPTED = 1.5;
+/* Numbers of a state. */
+enum { GLOBALS = 7, PER_WORKER = sizeof(struct crew_pace) / sizeof(double) };
+
+struct settings {
+    double width, explore, memory;
+};
+
+struct adaptive {
+    struct crew_share share;
+    uint64_t seed, round;
+    struct settings set;
+    struct crew_noise noise;
+    struct crew_retry retry;
+    bool learning;          /* the last plan: somebody was tried for the first time, or again */
+    struct crew_pace *pace; /* [n] */
+    double *seen;           /* [n] last round with a task, 0: none */
+    double *mean;           /* [even n] of pace; 0: not known */
+    double *root;           /* [even n] 1 / sqrt(K_i), 0 where not known */
+    double *limit;          /* [n] most tasks a round may give */
+    double *score;          /* [even n] s_i of the last plan */
+    double *hope;           /* [n] its mean, or what that was before it became slower */
+    bool *lone;             /* [n] its mean is that of one task */
+    struct crew_policy_event *event; /* [n] of the last round, one a worker */
+    size_t n_events;
+};
+
+#define REAL_SETTING(field, ...)                                                              \
+    {                                                                                         \
+        .name = #field, .type = CREW_OPTION_REAL, .offset = offsetof(struct settings, field), \
+        __VA_ARGS__                                                                           \
+    }
+
+static const struct crew_option settings_table[] = {
+    REAL_SETTING(width, .max = 10, .value = "0.1", .argument = "FACTOR",
+                 .help = "how far bounds lie below a mean; 0: means alone"),
+    REAL_SETTING(explore, .max = 0.5, .value = "0.01", .argument = "SHARE",
+                 .help = "of time and of workers' time for trying again who gets no tasks; 0: "
+                         "never"),
+    REAL_SETTING(memory, .min = 10, .max = 1e9, .value = "2000", .argument = "TASKS",
+                 .help = "most tasks that a mean is made of: what is older fades"),
+    {.type = CREW_OPTION_END},
+};
+
+/* ---- Before and after ---- */
+
+static void destroy(void *self)
+{
+    struct adaptive *a = self;
+    if (!a)
+        return;
+    crew_share_close(&a->share);
+    crew_free(a->pace);
+    crew_free(a->seen);
+    crew_free(a->mean);
+    crew_free(a->root);
+    crew_free(a->limit);
+    crew_free(a->score);
+    crew_free(a->hope);
+    crew_free(a->lone);
+    crew_free(a->event);
+    crew_free(a);
+}
+
+/* What plan() needs of a pace. */
+static void refresh(struct adaptive *a, uint32_t i)
+{
+    double tasks = a->pace[i].tasks, before_s = a->pace[i].before_s;
+    a->mean[i] = crew_pace_mean(&a->pace[i]);
+    a->hope[i] = before_s > 0 ? fmin(a->mean[i], before_s) : a->mean[i];
+    a->root[i] = tasks > 0 ? 1 / sqrt(tasks) : 0;
+    a->limit[i] = tasks < YOUNG ? 2 * tasks + 1 : (double)INFINITY;
+    a->lone[i] = tasks < 2;
+}
+
+/* A profile may be of another day: it soon gives way to what is seen. */
+static void start_from(struct adaptive *a, const struct crew_policy_config *cfg)
+{
+    a->mean[crew_round_up(cfg->n, 2) - 1] = 1; /* beside an odd n: a score above 0 */
+    a->noise = crew_noise_start();
+    a->retry =
+        (struct crew_retry){.explore = a->set.explore, .next = CREW_NOBODY, .who = CREW_NOBODY};
+    for (uint32_t i = 0; i < cfg->n; i++) {
+        if (cfg->prior_tasks && cfg->prior_tasks[i] > 0) {
+            a->pace[i].tasks = fmin(cfg->prior_tasks[i], PRIOR_TASKS);
+            a->pace[i].seconds = a->pace[i].tasks * cfg->prior_mean_s[i];
+        }
+        refresh(a, i);
+    }
+}
+
+static crew_status take_memory(struct adaptive *a, uint32_t n, struct crew_error *err)
+{
+    size_t even = crew_round_up(n, 2);
+    TRY(crew_share_open(&a->share, n, err));
+    a->pace = crew_zalloc(n * sizeof *a->pace);
+    a->seen = crew_zalloc(n * sizeof *a->seen);
+    a->mean = crew_zalloc(even * sizeof *a->mean);
+    a->root = crew_zalloc(even * sizeof *a->root);
+    a->limit = crew_zalloc(n * sizeof *a->limit);
+    a->score = crew_zalloc(even * sizeof *a->score);
+    a->hope = crew_zalloc(n * sizeof *a->hope);
+    a->lone = crew_zalloc(n * sizeof *a->lone);
+    a->event = crew_zalloc(n * sizeof *a->event);
+    return a->pace && a->seen && a->mean && a->root && a->limit && a->score && a->hope &&
+                   a->lone && a->event
+               ? CREW_OK
+               : crew_fail(err, CREW_ENOMEM, "not enough memory for %u workers", n);
+}
+
+static crew_status create(const struct crew_policy_config *cfg, void **self,
+                          struct crew_error *err)
+{
+    *self = NULL;
+    struct settings set;
+    crew_option_defaults(settings_table, &set);
+    TRY(crew_option_settings(settings_table, cfg->settings, "policy adaptive", &set, err));
+    struct adaptive *a = crew_zalloc(sizeof *a);
+    if (!a)
+        return crew_fail(err, CREW_ENOMEM, "not enough memory for policy adaptive");
+    a->seed = cfg->seed;
+    a->set = set;
+    crew_status status = take_memory(a, cfg->n, err);
+    if (status != CREW_OK) {
+        destroy(a);
+        return status;
+    }
+    start_from(a, cfg);
+    *self = a;
+    return CREW_OK;
+}
+
+/* ---- The split ---- */
+
+/* All scores, 0 where a worker is not known; returns whether all are. */
+static bool score(struct adaptive *a, double wide)
+{
+    const pair *mean = (const pair *)a->mean, *root = (const pair *)a->root;
+    pair *s = (pair *)a->score;
+    const pair one = {1, 1}, least = {FLOOR, FLOOR};
+    pair_of_bits known = {-1, -1};
+    for (size_t i = 0, pairs = ((size_t)a->share.n + 1) / 2; i < pairs; i++) {
+        pair factor = one - wide * root[i];
+        pair_of_bits more = factor > least;
+        factor = (pair)((more & (pair_of_bits)factor) | (~more & (pair_of_bits)least));
+        s[i] = mean[i] * factor;
+        known &= s[i] > 0;
+    }
+    return known[0] & known[1];
+}
+
+/* List in share.who whoever is available and is known, or is not. */
+static uint32_t list(struct adaptive *a, const struct crew_plan_request *rq, bool known)
+{
+    uint32_t m = 0;
+    for (uint32_t i = 0; i < a->share.n; i++) {
+        a->share.who[m] = i;
+        m += (!rq->available || rq->available[i]) && (a->mean[i] > 0) == known;
+    }
+    return m;
+}
+
+/* By the means; *over: somebody has more than its limit. */
+static struct crew_outlook look(const struct adaptive *a, const uint64_t *quota, bool *over)
+{
+    struct crew_outlook o = {0, 0, CREW_NOBODY};
+    *over = false;
+    for (uint32_t i = 0; i < a->share.n; i++) {
+        if (!quota[i])
+            continue;
+        double tasks = (double)quota[i], s = tasks * a->mean[i];
+        *over |= tasks > a->limit[i];
+        o.sum_s += s;
+        if (s > o.longest_s) {
+            o.longest_s = s;
+            o.busiest = i;
+        }
+    }
+    return o;
+}
+
+/* Nobody gets more than its limit, while most have none and may take what that leaves. */
+static void hold_back(struct adaptive *a, const struct crew_plan_request *rq, uint64_t *quota)
+{
+    uint32_t m = list(a, rq, true), young = 0;
+    for (uint32_t j = 0; j < m; j++)
+        young += a->limit[a->share.who[j]] < (double)INFINITY;
+    if (young <= m / 2)
+        crew_share_within(&a->share, m, rq, a->score, a->limit, quota);
+}
+
+static void plan_known(struct adaptive *a, uint32_t m, const struct crew_plan_request *rq,
+                       bool all, uint64_t *quota)
+{
+    const struct crew_retry_view view = {a->mean, a->hope, a->seen, a->lone};
+    bool over;
+    crew_share_by_mean(&a->share, m, rq, a->score, quota);
+    struct crew_outlook o = look(a, quota, &over);
+    if (over)
+        hold_back(a, rq, quota);
+    else if (all)
+        crew_retry_plan(&a->retry, &view, rq, &o, quota);
+}
+
+static void plan(void *self, const struct crew_plan_request *rq, struct crew_plan *out)
+{
+    struct adaptive *a = self;
+    struct crew_plan_request part = *rq;
+    uint32_t m = a->share.n, untried = 0;
+    double z = 2 * a->set.width * log(1 + (double)rq->round);
+    a->round = rq->round;
+    a->retry.who = CREW_NOBODY;
+    a->n_events = 0;
+    bool known = score(a, crew_noise_cv(&a->noise) * sqrt(z));
+    if (rq->available || !known) {
+        untried = list(a, rq, false);
+        m = list(a, rq, true);
+    }
+    part.tasks = untried < rq->tasks ? rq->tasks - untried : 0;
+    if (m && part.tasks)
+        plan_known(a, m, &part, !untried, out->quota);
+    if (untried) {
+        part.tasks = m ? rq->tasks - part.tasks : rq->tasks;
+        crew_share_evenly(&a->share, list(a, rq, false), &part, a->seed, out->quota);
+    }
+    a->learning = untried || a->retry.who != CREW_NOBODY;
+}
+
+static bool exploring(const void *self)
+{
+    return ((const struct adaptive *)self)->learning;
+}
+
+static void tell(struct adaptive *a, uint32_t i, const char *reason, double before_s)
+{
+    if (a->n_events < a->share.n)
+        a->event[a->n_events++] = (struct crew_policy_event){
+            i, reason, before_s > 0 ? before_s : (double)NAN, a->mean[i]};
+}
+
+static const char *const reasons[] = {
+    [CREW_NEWS_FIRST] = "first task",        [CREW_NEWS_SLOWER] = "slower",
+    [CREW_NEWS_FASTER] = "faster",           [CREW_NEWS_BURSTS] = "bursts",
+    [CREW_NEWS_BURSTS_OVER] = "bursts over",
+};
+
+/* All that one worker did in the round. A first task on a cold core and a sleep of the machine
+ * say nothing of the next round; what was dropped was cut short. */
+static void learn(struct adaptive *a, const struct crew_timing *t, size_t n_timings, double cv)
+{
+    uint32_t i = t->worker;
+    enum crew_news news = CREW_NEWS_NONE;
+    double before_s = a->mean[i], took_s = 0;
+    for (size_t j = 0; j < n_timings; j++) {
+        took_s += t[j].seconds;
+        if (!t[j].kept || t[j].flags & (CREW_WARM_UP | CREW_SUSPENDED))
+            continue;
+        struct crew_task_time task = {.seconds = t[j].seconds / t[j].work,
+                                      .work = t[j].work,
+                                      .preempted = t[j].seconds > PREEMPTED * t[j].cpu_seconds};
+        enum crew_news now = crew_pace_add(&a->pace[i], &a->noise, cv, a->set.memory, &task);
+        news = now != CREW_NEWS_NONE ? now : news;
+    }
+    refresh(a, i);
+    a->seen[i] = (double)a->round;
+    if (i == a->retry.who) {
+        crew_retry_pay(&a->retry, took_s);
+        tell(a, i, "retried", before_s);
+    } else if (news != CREW_NEWS_NONE) {
+        tell(a, i, reasons[news], before_s);
+    }
+}
+
+static void observe(void *self, const struct crew_timing *t, size_t n_timings)
+{
+    struct adaptive *a = self;
+    double cv = crew_noise_cv(&a->noise);
+    for (size_t j = 0, end; j < n_timings; j = end) {
+        for (end = j + 1; end < n_timings && t[end].worker == t[j].worker; end++)
+            ;
+        learn(a, t + j, end - j, cv);
+    }
+}
+
+static size_t events(const void *self, const struct crew_policy_event **out)
+{
+    const struct adaptive *a = self;
+    *out = a->event;
+    return a->n_events;
+}
+
+/* ---- State ---- */
+
+/* What all workers share, then each worker's last round and its pace. */
+static size_t save(const void *self, double *out, size_t cap)
+{
+    const struct adaptive *a = self;
+    const double all[GLOBALS] = {a->noise.tasks,
+                                 a->noise.squares,
+                                 a->noise.window,
+                                 a->noise.odd,
+                                 a->retry.time_s,
+                                 a->retry.worker_s,
+                                 a->retry.next == CREW_NOBODY ? -1 : (double)a->retry.next};
+    size_t n = GLOBALS + (size_t)a->share.n * (1 + PER_WORKER);
+    for (size_t j = 0; j < n && j < cap; j++) {
+        size_t i = j < GLOBALS ? 0 : (j - GLOBALS) / (1 + PER_WORKER),
+               k = j < GLOBALS ? 0 : (j - GLOBALS) % (1 + PER_WORKER);
+        if (j < GLOBALS)
+            out[j] = all[j];
+        else if (k == 0)
+            out[j] = a->seen[i];
+        else
+            memcpy(&out[j], (const char *)&a->pace[i] + (k - 1) * sizeof *out, sizeof *out);
+    }
+    return n;
+}
+
+static bool is_amount(double x)
+{
+    return x >= 0 && x <= DBL_MAX;
+}
+
+static bool is_pace(const struct crew_pace *p)
+{
+    double x[PER_WORKER], mean = crew_pace_mean(p);
+    bool ok = (p->bursty == 0 || (p->bursty == 1 && p->window > 0)) && p->odd <= p->window &&
+              (p->tasks > 0) == (p->seconds > 0) && (p->tasks > 0) == (mean > 0);
+    memcpy(x, p, sizeof x);
+    for (int k = 0; k < PER_WORKER; k++)
+        ok = ok && is_amount(x[k]);
+    return ok && is_amount(mean);
+}
+
+static crew_status load(void *self, const double *in, size_t n_numbers)
+{
+    struct adaptive *a = self;
+    uint32_t n = a->share.n;
+    const double *worker = in + GLOBALS;
+    if (n_numbers != GLOBALS + (size_t)n * (1 + PER_WORKER))
+        return CREW_EFORMAT;
+    for (int k = 0; k < GLOBALS; k++)
+        if (!(k < 4 ? is_amount(in[k]) : fabs(in[k]) <= DBL_MAX))
+            return CREW_EFORMAT;
+    if (!(in[0] > 0 && isfinite(in[1] / in[0])) || in[6] < -1 || in[6] >= n ||
+        in[6] != floor(in[6]))
+        return CREW_EFORMAT;
+    for (uint32_t i = 0; i < n; i++) {
+        struct crew_pace p;
+        memcpy(&p, worker + i * (1 + PER_WORKER) + 1, sizeof p);
+        if (!is_amount(worker[i * (1 + PER_WORKER)]) || !is_pace(&p))
+            return CREW_EFORMAT;
+    }
+    a->noise = (struct crew_noise){in[0], in[1], in[2], in[3]};
+    a->retry.time_s = in[4];
+    a->retry.worker_s = in[5];
+    a->retry.next = in[6] < 0 ? CREW_NOBODY : (uint32_t)in[6];
+    for (uint32_t i = 0; i < n; i++, worker += 1 + PER_WORKER) {
+        a->seen[i] = worker[0];
+        memcpy(&a->pace[i], worker + 1, sizeof a->pace[i]);
+        refresh(a, i);
+    }
+    return CREW_OK;
+}
+
+const struct crew_policy_ops crew_policy_adaptive = {
+    .abi = CREW_POLICY_ABI,
+    .name = "adaptive",
+    .summary = "learns the times as fast as their noise allows, and follows changes",
+    .settings = settings_table,
+    .create = create,
+    .plan = plan,
+    .observe = observe,
+    .save = save,
+    .load = load,
+    .destroy = destroy,
+    .exploring = exploring,
+    .events = events,
+};
