@@ -6,6 +6,9 @@ tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 failures=0
 export LC_ALL=C
+# Put before a command in the background, which shells let ignore SIGINT: it does not, where that can be undone.
+heed='env --default-signal=INT'
+$heed true 2>/dev/null || heed=
 
 miss() {
     echo "MISS: $*"

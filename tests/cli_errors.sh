@@ -30,8 +30,10 @@ bad 2 "did you mean 'eta'" --policy ata-empirical:etta=1
 bad 2 "did you mean 'adam'" --optimizer adma
 bad 2 "unknown schedule 'cosin'" --schedule cosin
 bad 2 "must be prefer, strict or none" --bind tight
-bad 2 "must be last or best" --keep first
-bad 2 "keep best needs validation rows" --keep best
+bad 2 "best needs validation rows" --best
+bad 2 "patience needs validation rows" --patience 3
+bad 2 "keep is 'best', must be" --keep best
+bad 2 "every needs a folder: see checkpoint" --every 5s
 bad 2 "epochs is 0, must be" --epochs 0
 bad 2 "there is no worker 7" --workers 2 --emulate 7:2x
 bad 2 "times has 3 numbers for 2 workers" --workers 2 --policy fixed --times 1,2,3
@@ -99,7 +101,7 @@ wait_for "$tmp/gone.log"
 rmdir "$odd"
 wait $!
 [ $? -eq 1 ] && grep -q "cannot be written" "$tmp/err" || miss "a model is saved in a folder that is gone"
-tail -1 "$tmp/gone.log" | grep -q '"event":"end".*"error":"its reason is not UTF-8 text"' || miss "the log has no end"
+tail -1 "$tmp/gone.log" | grep -q '"event":"end".*"error":"(not UTF-8)"' || miss "the log has no end"
 
 # The machine and the run
 bad 2 "CPU 99999" --cores 99999

@@ -8,6 +8,7 @@ golden help_plan plan --help
 golden help_eval help eval
 golden help_predict predict -h
 golden help_sim help sim
+golden help_resume help resume
 golden help_speeds help speeds
 golden help_speeds sim --speeds help
 golden help_speeds train --speeds help
@@ -22,7 +23,7 @@ golden list_datasets eval --data help FILE
 golden list_scenarios list scenarios
 golden list_scenarios sim --scenario help
 
-for about in sim speeds train; do
+for about in resume sim speeds train; do
     run help $about
     [ "$(awk 'length > 80' "$tmp/out")" = "" ] || miss "help $about: lines over 80 columns"
 done
@@ -73,7 +74,7 @@ _crew
 echo "${COMPREPLY[*]}"
 EOF
     [ "$(bash "$tmp/complete.sh" "$tmp/completion" crew pl)" = plan ] || miss "completion of pl"
-    [ "$(bash "$tmp/complete.sh" "$tmp/completion" crew train --policy a)" = "ata ata-empirical" ] ||
+    [ "$(bash "$tmp/complete.sh" "$tmp/completion" crew train --policy a)" = "ata ata-empirical adaptive" ] ||
         miss "completion of --policy a"
     [ "$(bash "$tmp/complete.sh" "$tmp/completion" crew sim --scenario paper-s)" = paper-sqrt ] ||
         miss "completion of --scenario paper-s"

@@ -24,7 +24,7 @@ done >"$dir/all.cc"
 echo 'int main() { return crew_version()[0] == 0; }' >>"$dir/all.cc"
 c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I"$dir/usr/local/include" "$dir/all.cc" -L"$dir/usr/local/lib" -lcrew -o "$dir/cpp"
 "$dir/cpp"
-foreign=$(nm -D --defined-only "$dir/usr/local/lib/libcrew.so.0" | awk '{print $3}' | grep -v '^crew_' || true)
+foreign=$(nm -D --defined-only "$dir"/usr/local/lib/libcrew.so.* | awk '{print $3}' | grep -v '^crew_' || true)
 [ -z "$foreign" ] || { echo "exported besides crew_: $foreign"; exit 1; }
 "$dir/usr/local/bin/crew" --version | grep -q '^crew '
 test -s "$dir/usr/local/share/man/man1/crew.1"

@@ -103,7 +103,7 @@ quotas() {
 }
 common="-q --epochs 5 --task-rows 7 --batch-tasks 11 --policy ata-empirical:eta=0.25"
 run train $common --workers 3 --emulate "0:1x 1:3x 2:1x" --log "$tmp/threads" --log-tasks "$tmp/tasks"
-[ "$(sed -n 1p "$tmp/tasks")" = "round,worker,task,kept,seconds,cpu_seconds,work,flags" ] || miss "head of the tasks"
+[ "$(sed -n 1p "$tmp/tasks")" = "round,worker,task,kept,seconds,cpu_seconds,work,flags,start_s" ] || miss "head of the tasks"
 run train $common --executor sim --speeds "replay($tmp/tasks)" --log "$tmp/sim"
 [ "$code" -eq 0 ] || miss "the recording cannot be replayed"
 quotas "$tmp/threads" >"$tmp/threads.quota"

@@ -19,7 +19,7 @@ rounds=$(value rounds)
 [ "$(grep -c '"event":"round"' "$tmp/log")" -eq "$rounds" ] || miss "not $rounds rounds in the log"
 [ "$(grep -c '"event":"eval"' "$tmp/log")" -eq 30 ] || miss "not 30 epochs in the log"
 tail -1 "$tmp/log" | grep -q "\"event\":\"end\".*\"weights_digest\":\"$digest\"" || miss "the log's last line"
-[ "$(sed -n 1p "$tmp/tasks")" = "round,worker,task,kept,seconds,cpu_seconds,work,flags" ] || miss "head of the tasks"
+[ "$(sed -n 1p "$tmp/tasks")" = "round,worker,task,kept,seconds,cpu_seconds,work,flags,start_s" ] || miss "head of the tasks"
 [ "$(sed 1d "$tmp/tasks" | wc -l)" -eq $((30 * 90)) ] || miss "$(wc -l <"$tmp/tasks") lines of tasks"
 
 # same ARGS...: these give the same weights

@@ -41,7 +41,7 @@ home() {
 home 'hwloc\.h|hwloc/.*|sched\.h|pthread\.h|linux/futex\.h' 'src/machine/*'
 home 'cblas\.h' 'src/base/blas.c'
 home 'time\.h|sys/time\.h' 'src/base/clock.c'
-home 'signal\.h' 'src/cli/*' 'src/machine/pool.c' # the pool only blocks them
+home 'signal\.h' 'src/cli/*' 'src/machine/thread.c' # where they are only blocked
 home 'spawn\.h' 'src/study/report.c'
 home 'zlib\.h' 'src/data/source.c'
 

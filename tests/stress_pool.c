@@ -216,6 +216,44 @@ static void a_gate_publishes_what_was_written_before(void **state)
     pthread_join(thread, NULL);
 }
 
+static void *open_gate(void *self)
+{
+    sleep_s(0.05);
+    crew_gate_set(self, 1);
+    return NULL;
+}
+
+/* Whoever gave up waiting leaves the mark of a sleeper: the next to wait must not take that for
+ * an answer, spinning or not, and is woken. */
+static void a_wait_that_ended_early_is_no_answer(void **state)
+{
+    (void)state;
+    for (int spin = 0; spin <= 1; spin++) {
+        struct crew_gate g = {0};
+        pthread_t thread;
+        assert_false(crew_gate_wait_until(&g, 0, crew_now_s()));
+        assert_false(crew_gate_wait_until(&g, 0, crew_now_s() + 1e-3));
+        assert_int_equal(pthread_create(&thread, NULL, open_gate, &g), 0);
+        assert_int_equal(crew_gate_wait(&g, 0, spin), 1);
+        pthread_join(thread, NULL);
+        assert_true(crew_gate_wait_until(&g, 0, 0)); /* open: no time is needed */
+    }
+}
+
+/* The kernel counts seconds in a long, and waits for nothing when they do not fit: CPU time is
+ * counted here, not a speed. */
+static void a_wait_until_the_end_of_time_sleeps(void **state)
+{
+    (void)state;
+    struct crew_gate g = {0};
+    pthread_t thread;
+    double before = process_cpu_s();
+    assert_int_equal(pthread_create(&thread, NULL, open_gate, &g), 0);
+    assert_true(crew_gate_wait_until(&g, 0, 1e300));
+    assert_true(process_cpu_s() - before < 0.02);
+    pthread_join(thread, NULL);
+}
+
 struct bed {
     _Atomic uint32_t word;
 };
@@ -255,6 +293,8 @@ int main(void)
         cmocka_unit_test(one_call_after_the_other),
         cmocka_unit_test(who_waits_long_uses_no_cpu),
         cmocka_unit_test(a_gate_publishes_what_was_written_before),
+        cmocka_unit_test(a_wait_that_ended_early_is_no_answer),
+        cmocka_unit_test(a_wait_until_the_end_of_time_sleeps),
         cmocka_unit_test(a_sleep_ends_at_its_time_or_when_woken),
     };
     test_print_seed();

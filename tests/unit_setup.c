@@ -53,8 +53,12 @@ static void wrong_settings_are_refused_with_a_reason(void **state)
     REFUSE(momentum, 1, "momentum is 1");
     REFUSE(clip, -1, "clip is -1");
     REFUSE(schedule, "cosin", "unknown schedule 'cosin'; did you mean 'cosine'?");
-    REFUSE(keep, "worst", "keep is 'worst'");
-    REFUSE(keep, "best", "needs validation rows");
+    REFUSE(best, true, "best needs validation rows");
+    REFUSE(patience, 3, "patience needs validation rows");
+    REFUSE(keep, 0, "keep is 0, must be 1..1000000");
+    REFUSE(every, "5s", "every needs a folder: see checkpoint");
+    REFUSE(keep, 4, "keep needs a folder: see checkpoint");
+    REFUSE(resume, NULL, "NULL");
 }
 
 static void more_memory_than_there_is_is_refused_with_numbers(void **state)

@@ -8,9 +8,17 @@
  *     if (crew_trainer_create(&cfg, &data, &t, &err) == CREW_OK)
  *         status = crew_trainer_run(t, &err);
  *
- * Start reading here. The library never prints, exits, installs a signal handler or changes the
- * binding of the caller's threads. A trainer is used by one thread at a time, except for
- * crew_trainer_request_stop(); different trainers by different threads. */
+ * Start reading here. In somebody else's process:
+ * - The library never prints, exits, installs a signal handler, or changes binding, signal mask,
+ *   floating-point state, locale or environment of the caller's. Threads of its own block all signals, are
+ *   called "crew 0", "crew 1" ..., and are gone after destroy.
+ * - A trainer is used by one thread at a time, except for the two requests, crew_trainer_request_stop() and
+ *   crew_trainer_request_checkpoint(); different trainers by different threads, also at once. Where two
+ *   trainers have the same cores, a note says so and the later one's waiting threads sleep instead of spinning.
+ * - OpenBLAS has one thread a caller as long as there is any trainer; the last one to be destroyed puts back
+ *   what the first one found. What the program sets in between is lost.
+ * - After fork() the child may not use trainers made before it: run and evaluate give CREW_ESTATE, destroy
+ *   gives back the cores and leaves the memory. It may make its own. */
 #ifndef CREW_CREW_H
 #define CREW_CREW_H
 
@@ -21,6 +29,9 @@
 #include <crew/policy.h>
 #include <crew/record.h>
 #include <crew/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,6 +39,13 @@ extern "C" {
 
 /** "0.1.0" */
 CREW_API const char *crew_version(void);
+
+/** Raised when a struct, value or function of these headers changes so that a program built with the ones
+ *  before it must be built again; the shared library's name ends in it. Not raised: new functions, new values,
+ *  new fields at the end of a struct that begins with struct_size. tests/cli_abi.sh keeps watch. */
+#define CREW_ABI_VERSION 1u
+/** That of the library: where it is not CREW_ABI_VERSION, call nothing else. */
+CREW_API unsigned crew_abi_version(void);
 
 /** What the library was built with and runs on. Constant strings. */
 struct crew_build_info {
@@ -64,7 +82,8 @@ struct crew_config {
     double momentum;       /**< of sgd */
     double clip;           /**< largest norm of the gradient, 0: unlimited */
     const char *schedule;  /**< "constant", "step:every=10,factor=0.5", "cosine:warmup=0.05" */
-    const char *keep;      /**< "last", "best": parameters of the epoch with the best validation accuracy */
+    bool best;             /**< end with the parameters of the epoch with the best validation accuracy */
+    uint32_t patience;     /**< end after so many epochs without a better validation accuracy; 0: never */
     uint64_t seed;         /**< fixes data order and initial weights on every machine */
     /** Called after every round and epoch on the coordinator's thread, which waits for it; a false return
      *  stops as crew_trainer_request_stop() does. They may ask for the summary, the parameters, an
@@ -82,11 +101,44 @@ struct crew_config {
      *  task and these workers is left, and a note says so; CREW_EINPUT, CREW_EFORMAT: the file itself. NULL: none */
     const char *profile;
     bool profile_strict;   /**< a profile of which nothing fits: CREW_EINVAL instead of a note */
+    /** Folder of checkpoints, made when missing, one run at a time; NULL: none. One is written when a trainer is
+     *  created, so that a folder that cannot be written to is told then; then every so often, by a thread of
+     *  its own from a copy, so that training waits for the copy alone (1 ms for half a million parameters);
+     *  then at the end of each run. It replaces none before it is whole and on disk. A checkpoint is
+     *  a model file with more in it: crew_network_load() reads it, and gets the parameters of its round. */
+    const char *checkpoint;
+    const char *every;     /**< "60s", "5m", "1h", "500rounds", "2epochs"; by the clock on the wall */
+    uint32_t keep;         /**< checkpoints that are kept, the newest ones */
+    /** "auto": go on from the newest valid one of `checkpoint`, afresh when there is none; "none": afresh,
+     *  refused where there are some; else a file or a folder to go on from. Model, data, seed,
+     *  B, task size and optimizer must be those it was made with (CREW_EINVAL); policy, workers,
+     *  executor and limits may be others. The limits count from the start of the first run. The bits are those
+     *  of a run that was never interrupted, unless results are dropped. Notes name the file, damaged ones
+     *  before it, what is another than it was, and say so when nothing is left to train.
+     *  CREW_EFORMAT, CREW_EINPUT: no valid checkpoint; CREW_EOUTPUT: the folder. */
+    const char *resume;
+    const char *on_nan;    /**< a round whose loss or gradient is not finite: "stop": the run ends with
+                                CREW_ENONFINITE; "skip": its step is not taken; "rollback": and the
+                                weights are again those of the end of the last epoch. 100 in a row end the run */
+    /** A task that takes longer than this ends the run with CREW_ETIMEOUT, which names it; the round does not
+     *  count. If it does not even return when it is stopped (crew_summary.hung), a last checkpoint is
+     *  written by the thread that called run(), and the trainer is of no use any more: it can be saved
+     *  and destroyed, but its threads and what they use stay behind, so its data must stay, too. While
+     *  the process itself is stopped no time runs out. 0: no limit */
+    double task_timeout_s;
+    /** Called once the outcome of writing a checkpoint is known, like on_round. NULL: not called. */
+    void (*on_checkpoint)(void *user, const struct crew_checkpoint_record *record);
 };
 
-/** The table behind struct crew_config: command line, config files, help. */
+/** The table behind struct crew_config: command line, config files, help. A program that is older than the
+ *  library leaves entries alone whose offset is not below its struct_size. */
 CREW_API const struct crew_option *crew_train_options(void);
-CREW_API void crew_config_init(struct crew_config *cfg);
+/** Defaults of the table, and struct_size: what the program was built with, so that it may be older. */
+CREW_API void crew_config_init_sized(struct crew_config *cfg, size_t struct_size);
+static inline void crew_config_init(struct crew_config *cfg)
+{
+    crew_config_init_sized(cfg, sizeof *cfg);
+}
 
 /** Optimisers by name for help: NULL past the end. */
 struct crew_entry {
@@ -167,6 +219,14 @@ CREW_CHECKED CREW_API crew_status crew_trainer_run(crew_trainer *t, struct crew_
  *  next one, at once. Any thread, any signal handler. */
 CREW_API void crew_trainer_request_stop(crew_trainer *t);
 
+/** Write a checkpoint after the round in flight and go on. Nothing happens without a folder for it. Any
+ *  thread, any signal handler. */
+CREW_API void crew_trainer_request_checkpoint(crew_trainer *t);
+
+/** Finished epochs, the oldest first, of earlier runs too where this one goes on from a checkpoint: *n of them,
+ *  at most the last 4096. Belongs to the trainer, valid until its next call. */
+CREW_API const struct crew_epoch_record *crew_trainer_history(const crew_trainer *t, size_t *n);
+
 /** What happened so far. */
 CREW_API void crew_trainer_summary(crew_trainer *t, struct crew_summary *out);
 
@@ -182,7 +242,8 @@ CREW_CHECKED CREW_API crew_status crew_trainer_evaluate(crew_trainer *t, const c
                                                         struct crew_evaluation *out,
                                                         struct crew_error *err);
 
-/** The present parameters: [n_params] floats, see crew_summary.n_params. Copies; CREW_EINVAL: another n. */
+/** The present parameters: [n_params] floats, see crew_summary.n_params. Copies; CREW_EINVAL: another n. A trainer
+ *  that goes on from a checkpoint (crew_summary.resumed) has its own. */
 CREW_CHECKED CREW_API crew_status crew_trainer_get_params(const crew_trainer *t, float *out, size_t n,
                                                           struct crew_error *err);
 CREW_CHECKED CREW_API crew_status crew_trainer_set_params(crew_trainer *t, const float *in, size_t n,

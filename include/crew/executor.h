@@ -56,6 +56,9 @@ struct crew_outcome {
     const struct crew_timing *timing; /**< sorted by (worker, order of execution) */
     size_t n_timings;
     double seconds; /**< from the start of the round until its last needed result */
+    /** [n] false: this worker has lost its core and is to get nothing until it is back; what it had not begun
+     *  was done by the others. NULL: all are on their cores. All true: some are not, but no other one is free */
+    const bool *available;
 };
 
 /** An executor as a table of functions. Coordinator only. */
@@ -71,6 +74,10 @@ struct crew_executor_ops {
                                    or signal handler */
     void (*resume)(void *self); /**< forget a stop */
     void (*destroy)(void *self);
+    /** State as numbers, for checkpoints: how many there are; the first cap of them go to out; NULL: there is
+     *  none. load(): CREW_EFORMAT: not of this executor. */
+    size_t (*save)(const void *self, double *out, size_t cap);
+    CREW_CHECKED crew_status (*load)(void *self, const double *in, size_t n);
 };
 
 #ifdef __cplusplus

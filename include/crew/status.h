@@ -31,7 +31,8 @@ extern "C" {
     X(ENONFINITE, -8, "a loss or gradient is not finite")                                          \
     X(ETHREAD, -9, "a thread cannot be started")                                                   \
     X(ESTOPPED, -10, "stopped on request")                                                         \
-    X(ESTATE, -11, "the object cannot do this in its present state")
+    X(ESTATE, -11, "the object cannot do this in its present state")                               \
+    X(ETIMEOUT, -12, "a task has not returned in time")
 
 /** Result of a call. Compare with CREW_OK; a negative value is a failure. */
 typedef enum crew_status {

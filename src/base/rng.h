@@ -17,7 +17,8 @@ enum crew_stream {
     CREW_STREAM_TIME,      /* a: worker; index: round, task */
     CREW_STREAM_TIME_MORE, /* what one block does not give */
     CREW_STREAM_PRETRAIN,
-    CREW_STREAM_TEST
+    CREW_STREAM_TEST,
+    CREW_STREAM_TWIST /* a: worker; index: round, task; or what a scenario makes of them */
 };
 
 /* Four independent 32-bit numbers: block `index` of sub-stream (stream, a). Philox4x32-10. */

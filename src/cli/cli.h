@@ -36,9 +36,10 @@ struct parser {
     struct crew_settings group[MAX_GROUPS];
     const char *title[MAX_GROUPS]; /* of each group in help; NULL: under the one before it */
     size_t n_groups;
-    int least, most; /* number of arguments that are not options */
-    void **texts;    /* with an option "config": owns the strings it sets;
-                        crew_runlog_config_free() */
+    struct crew_settings unused; /* may stand in a configuration, but is no option; or empty */
+    int least, most;             /* number of arguments that are not options */
+    void **texts;                /* with an option "config": owns the strings it sets;
+                                    crew_runlog_config_free() */
 };
 
 /* Defaults, then the configuration of --config (option "config" of any group, when it has one),

@@ -1,11 +1,10 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
+#include "cli/signals.h"
 #include "cli/summary.h"
 #include "study/timeline.h"
 #include <limits.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,7 +26,11 @@ struct train {
     crew_runlog *log;
     crew_timeline *timeline;
     struct progress progress;
-    bool remarked; /* what the policy had to say was said */
+    bool remarked;          /* what the policy had to say was said */
+    bool saved;             /* --save was written by this run: it may replace it */
+    bool checkpoint_failed; /* told, and not got better since */
+    uint64_t skipped;       /* rounds without a step */
+    uint32_t lost;          /* workers without a core, ASTRAY: all work where they can; told */
     struct crew_evaluation test;
 };
 
@@ -63,33 +66,69 @@ static const struct crew_option own_options[] = {
     {.type = CREW_OPTION_END},
 };
 
-/* ---- Signals: the first ends the round in flight or the evaluation, the second leaves ---- */
-
-static crew_trainer *_Atomic running;
-static atomic_int caught;
-
-static void on_signal(int number)
-{
-    crew_trainer *t = atomic_load(&running);
-    if (atomic_exchange(&caught, number) || !t)
-        _exit(128 + number);
-    crew_trainer_request_stop(t);
-}
-
-static void watch_signals(crew_trainer *t)
-{
-    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&a.sa_mask);
-    atomic_store(&running, t);
-    sigaction(SIGINT, &a, NULL);
-    sigaction(SIGTERM, &a, NULL);
-}
-
 /* ---- Callbacks, on the coordinator's thread ---- */
+
+/* USR1: the checkpoint is the trainer's; the model of --save is written here. */
+static void save_now(struct train *t)
+{
+    struct crew_error err;
+    progress_end(&t->progress);
+    if (!t->own.save)
+        fprintf(stderr,
+                t->cfg.checkpoint
+                    ? "note: SIGUSR1: a checkpoint is written\n"
+                    : "note: SIGUSR1: there is nothing to write: no checkpoint, no save\n");
+    else if (crew_trainer_save(t->trainer, t->own.save, t->own.force || t->saved, &err) !=
+             CREW_OK)
+        fprintf(stderr, "warning: SIGUSR1: %s\n", err.text);
+    else
+        t->saved = true;
+}
+
+/* Rounds without a step: the first few are worth a line each. */
+static void tell_nonfinite(struct train *t, const struct crew_record *r)
+{
+    enum { TOLD = 5 };
+    if (++t->skipped > TOLD)
+        return;
+    progress_end(&t->progress);
+    fprintf(stderr, "warning: %s: no step is taken%s\n", r->nonfinite,
+            t->skipped == TOLD ? " (further ones are only counted)" : "");
+}
+
+/* Cores that were taken away from the run, or given back. */
+static void tell_available(struct train *t, const struct crew_record *r)
+{
+    static const uint32_t ASTRAY = UINT32_MAX;
+    uint32_t lost = 0, first = 0;
+    for (uint32_t i = r->n; r->available && i-- > 0;)
+        if (!r->available[i]) {
+            lost++;
+            first = i;
+        }
+    lost = r->available && !lost ? ASTRAY : lost;
+    if (lost == t->lost)
+        return;
+    progress_end(&t->progress);
+    if (lost == ASTRAY)
+        fprintf(stderr,
+                "note: no worker is left on its core: all go on wherever they may run\n");
+    else if (lost)
+        fprintf(stderr,
+                "note: %u of %u workers, the first is %u, ha%s lost their core: no tasks until "
+                "it is back\n",
+                lost, r->n, first, lost == 1 ? "s" : "ve");
+    else
+        fprintf(stderr, "note: all workers have their cores again\n");
+    t->lost = lost;
+}
 
 static bool on_round(void *user, const struct crew_record *r)
 {
     struct train *t = user;
+    if (r->nonfinite)
+        tell_nonfinite(t, r);
+    tell_available(t, r);
     if (t->log)
         crew_runlog_round(t->log, r);
     if (t->timeline)
@@ -100,7 +139,27 @@ static bool on_round(void *user, const struct crew_record *r)
         t->remarked = true;
     }
     progress_round(&t->progress, r);
+    if (signals_save_asked())
+        save_now(t);
     return true;
+}
+
+/* Training goes on when the disk is full, and the checkpoints before are still there. */
+static void on_checkpoint(void *user, const struct crew_checkpoint_record *r)
+{
+    struct train *t = user;
+    if (t->log)
+        crew_runlog_checkpoint(t->log, r);
+    bool failed = r->status != CREW_OK;
+    if (failed != t->checkpoint_failed) {
+        progress_end(&t->progress);
+        if (failed)
+            fprintf(stderr, "warning: no checkpoint of round %llu: %s; training goes on\n",
+                    (unsigned long long)r->round, r->text);
+        else
+            fprintf(stderr, "note: checkpoints are written again: %s\n", r->path);
+    }
+    t->checkpoint_failed = failed;
 }
 
 static bool on_epoch(void *user, const struct crew_epoch_record *r)
@@ -127,6 +186,8 @@ static crew_status CREW_PRINTF(2, 3) refuse(struct crew_error *err, const char *
  * may also go to a pipe or a terminal, which cannot be tried. */
 static crew_status check_outputs(const struct train *t, struct crew_error *err)
 {
+    bool may_go_on = strcmp(t->cfg.resume, "none") &&
+                     (t->cfg.checkpoint || strcmp(t->cfg.resume, "auto")); /* logs, too */
     const char *const paths[] = {t->own.save, t->own.save_profile, t->own.timeline, t->own.log,
                                  t->own.log_tasks};
     crew_status status = CREW_OK;
@@ -135,7 +196,7 @@ static crew_status check_outputs(const struct train *t, struct crew_error *err)
         bool stream = i > 2 && paths[i] && stat(paths[i], &st) == 0 &&
                       (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode));
         if (paths[i] && !stream)
-            status = crew_output_check(paths[i], t->own.force, err);
+            status = crew_output_check(paths[i], t->own.force || (i > 2 && may_go_on), err);
     }
     return status;
 }
@@ -159,10 +220,18 @@ static crew_status check_distinct(const struct train *t, struct crew_error *err)
 
 static crew_status open_logs(struct train *t, struct crew_error *err)
 {
-    struct crew_runlog_config log = {t->own.log, t->own.log_tasks, t->own.force};
+    struct crew_summary s;
+    crew_trainer_summary(t->trainer, &s);
+    const struct crew_settings set[] = {{crew_data_options(), &t->data_cfg},
+                                        {crew_train_options(), &t->cfg}};
+    const struct crew_runlog_config log = {.rounds = t->own.log,
+                                           .tasks = t->own.log_tasks,
+                                           .replace = t->own.force,
+                                           .resumed = s.resumed,
+                                           .round = s.resumed_round,
+                                           .set = set,
+                                           .n_sets = 2};
     if (t->own.timeline) {
-        struct crew_summary s;
-        crew_trainer_summary(t->trainer, &s);
         crew_status status =
             crew_timeline_create(t->own.timeline_rounds, s.n, &t->timeline, err);
         if (status != CREW_OK)
@@ -204,6 +273,14 @@ static crew_status load_weights(struct train *t, struct crew_error *err)
 {
     crew_network *net;
     struct crew_network_info info, mine;
+    struct crew_summary s;
+    crew_trainer_summary(t->trainer, &s);
+    if (s.resumed_round) {
+        if (!t->own.quiet)
+            fprintf(stderr, "note: --init %s is not read: a checkpoint is gone on from\n",
+                    t->own.init);
+        return CREW_OK;
+    }
     crew_status status = crew_network_load(t->own.init, &net, err);
     if (status != CREW_OK)
         return status;
@@ -212,6 +289,7 @@ static crew_status load_weights(struct train *t, struct crew_error *err)
     status = check_init(t->own.init, &info, &mine, err);
     if (status == CREW_OK)
         status = crew_trainer_set_params(t->trainer, info.params, info.n_params, err);
+    crew_trainer_request_checkpoint(t->trainer); /* the one that is there has not got them */
     crew_network_destroy(net);
     return status;
 }
@@ -231,7 +309,9 @@ static crew_status prepare(struct train *t, struct crew_error *err)
     crew_dataset_info(t->data.train, &t->info);
     t->cfg.on_round = on_round;
     t->cfg.on_epoch = on_epoch;
+    t->cfg.on_checkpoint = on_checkpoint;
     t->cfg.user = t;
+    signals_watch(); /* before, there is nothing that could be saved */
     status = crew_trainer_create(&t->cfg, &t->data, &t->trainer, err);
     if (status == CREW_OK && t->own.init)
         status = load_weights(t, err);
@@ -264,7 +344,8 @@ static void introduce(struct train *t)
 static crew_status save(struct train *t, struct crew_error *err)
 {
     char other[PATH_MAX];
-    crew_status status = crew_trainer_save(t->trainer, t->own.save, t->own.force, err);
+    crew_status status =
+        crew_trainer_save(t->trainer, t->own.save, t->own.force || t->saved, err);
     if (status == CREW_OK && !t->own.quiet)
         fprintf(stderr, "the model is in %s\n", t->own.save);
     if (status != CREW_EOUTPUT)
@@ -311,13 +392,16 @@ static crew_status train(struct train *t, struct crew_error *err)
     crew_trainer_summary(t->trainer, &limits);
     progress_begin(&t->progress, stderr, t->own.quiet, &limits, t->cfg.time_limit_s,
                    t->info.rows);
-    watch_signals(t->trainer);
+    signals_to(t->trainer);
     crew_status status = crew_trainer_run(t->trainer, err);
     progress_end(&t->progress);
     if (status == CREW_OK)
         status = save_timeline(t, err);
-    if (status == CREW_OK && t->own.save)
-        status = save(t, err);
+    if (t->own.save && (status == CREW_OK || status == CREW_ETIMEOUT)) {
+        struct crew_error other; /* why the run ended is the better answer */
+        crew_status saved = save(t, status == CREW_OK ? err : &other);
+        status = status == CREW_OK ? saved : status;
+    }
     if (status == CREW_OK && t->own.save_profile)
         status = save_profile(t, err);
     if (status != CREW_OK || !t->data.test)
@@ -342,7 +426,25 @@ static crew_status report(struct train *t, struct crew_error *err)
         print_summary_json(stdout, t->trainer, &s, &t->test, t->cfg.policy);
     else
         print_summary(stdout, t->trainer, &s, &t->test);
+    if (t->cfg.checkpoint && !t->own.quiet && s.checkpoints)
+        fprintf(stderr, "%llu checkpoint%s written to %s\n", (unsigned long long)s.checkpoints,
+                s.checkpoints == 1 ? " was" : "s were", t->cfg.checkpoint);
+    if (status == CREW_OK && s.checkpoint_failed) {
+        err->status = status = CREW_EOUTPUT;
+        snprintf(err->text, sizeof err->text,
+                 "the last checkpoint could not be written to %s: what is there is older",
+                 t->cfg.checkpoint);
+    }
     return status;
+}
+
+/* A task that never returns runs on, and reads its rows. */
+static bool is_hung(const struct train *t)
+{
+    struct crew_summary s = {.hung = false};
+    if (t->trainer)
+        crew_trainer_summary(t->trainer, &s);
+    return s.hung;
 }
 
 int run_train(const struct command *self, int argc, char **argv)
@@ -374,11 +476,16 @@ int run_train(const struct command *self, int argc, char **argv)
         crew_trainer_summary(t.trainer, &s);
         crew_runlog_end(t.log, &s, &t.test, err.text);
     }
-    atomic_store(&running, NULL);
+    signals_to(NULL);
     (void)!crew_runlog_close(t.log, &late);
     (void)!save_timeline(&t, &late);
+    bool hung = is_hung(&t);
     crew_trainer_destroy(t.trainer);
-    crew_data_close(&t.data);
+    if (!hung)
+        crew_data_close(&t.data);
     crew_runlog_config_free(t.texts);
-    return finish(self, status == CREW_OK ? 0 : fail(self, status, &err));
+    code = finish(self, status == CREW_OK ? 0 : fail(self, status, &err));
+    if (hung) /* what ends with the process is still in use */
+        _exit(code);
+    return code;
 }

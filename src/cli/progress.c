@@ -87,7 +87,8 @@ void progress_round(struct progress *p, const struct crew_record *r)
 {
     if (!p->to)
         return;
-    p->loss = isfinite(p->loss) ? p->loss + 0.1 * (r->loss - p->loss) : r->loss;
+    if (isfinite(r->loss))
+        p->loss = isfinite(p->loss) ? p->loss + 0.1 * (r->loss - p->loss) : r->loss;
     double epochs_done = (double)(r->epoch - 1) + (double)r->epoch_rows / (double)p->rows;
     if (r->real_s - p->last_s >= (p->terminal ? REDRAW_S : PLAIN_S))
         update(p, r->epoch, r->round,

@@ -87,15 +87,23 @@ static void print_length(FILE *to, const struct crew_summary *s)
     else
         fprintf(to, "%.2f s (%.0f rows/s)", s->wall_s, speed);
     fprintf(to, "%s\n",
-            s->stopped     ? ", stopped on request"
-            : s->timed_out ? ", time limit reached"
-                           : "");
+            s->stopped           ? ", stopped on request"
+            : s->timed_out       ? ", time limit reached"
+            : s->out_of_patience ? ", out of patience"
+                                 : "");
 }
 
 void print_summary(FILE *to, const crew_trainer *t, const struct crew_summary *s,
                    const struct crew_evaluation *test)
 {
     print_length(to, s);
+    if (s->resumed)
+        fprintf(to, "gone on from    round %llu%s\n", (unsigned long long)s->resumed_round,
+                s->rounds > s->resumed_round || s->stopped ? ""
+                                                           : ": NO ROUND WAS LEFT TO TRAIN");
+    if (s->skipped)
+        fprintf(to, "no step in      %llu of them: not finite\n",
+                (unsigned long long)s->skipped);
     if (isfinite(s->train_loss))
         fprintf(to, "train loss      %.4f (mean of the last epoch)\n", s->train_loss);
     if (s->best_epoch)
@@ -147,7 +155,7 @@ void print_summary_json(FILE *to, const crew_trainer *t, const struct crew_summa
         json_array_append_new(notes, text_or_null(crew_trainer_note(t, i)));
     json_t *o = json_pack(
         "{s:s, s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o, s:s, s:b, "
-        "s:b, s:I, s:o, s:o}",
+        "s:b, s:b, s:I, s:b, s:I, s:I, s:b, s:I, s:o, s:o}",
         "policy", policy, "executor", s->virtual_time ? "sim" : "threads", "workers", (int)s->n,
         "rounds", (json_int_t)s->rounds, "epochs", (json_int_t)s->epochs, "samples_per_s",
         s->train_s > 0 ? (double)s->rows / s->train_s : 0.0, "wall_s", s->wall_s, "real_s",
@@ -155,8 +163,12 @@ void print_summary_json(FILE *to, const crew_trainer *t, const struct crew_summa
         "wasted_s", s->wasted_s, "train_loss", real_or_null(s->train_loss), "best_val_accuracy",
         real_or_null(s->best_accuracy), "test_accuracy",
         test->rows ? real_or_null(test->accuracy) : json_null(), "weights_digest", digest,
-        "stopped", (int)s->stopped, "timed_out", (int)s->timed_out, "parameters",
-        (json_int_t)s->n_params, "per_worker", workers_as_json(t, s), "notes", notes);
+        "stopped", (int)s->stopped, "timed_out", (int)s->timed_out, "out_of_patience",
+        (int)s->out_of_patience, "skipped_rounds", (json_int_t)s->skipped, "resumed",
+        (int)s->resumed, "resumed_round", (json_int_t)s->resumed_round, "checkpoints",
+        (json_int_t)s->checkpoints, "checkpoint_failed", (int)s->checkpoint_failed,
+        "parameters", (json_int_t)s->n_params, "per_worker", workers_as_json(t, s), "notes",
+        notes);
     json_dumpf(o, to, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     fputc('\n', to);
     json_decref(o);

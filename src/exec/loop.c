@@ -45,7 +45,10 @@ crew_status crew_loop_run(struct crew_loop *l, uint64_t seed, uint32_t spare,
         .work = work,
         .run = run,
     };
-    return l->executor->run_round(l->executor_self, &in, &l->outcome);
+    l->outcome.available = NULL; /* an executor may know nothing of it */
+    crew_status status = l->executor->run_round(l->executor_self, &in, &l->outcome);
+    l->request.available = l->outcome.available;
+    return status;
 }
 
 void crew_loop_observe(struct crew_loop *l)

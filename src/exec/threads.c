@@ -1,21 +1,23 @@
 /* Who may touch what                              plan      compute              collect
  *   share[i].order: what worker i does            C write   Wi read              -
- *   share[i], the rest                            -         Wi                   C read
+ *   share[i], the rest                            -         Wi                   C
  *   slot[t]: timing of task t                     -         the W that runs it   C read
  *   cursor   next task of the shared queue        C reset   W fetch_add          -
+ *   again    next of the tasks handed back        C reset   W fetch_add          -
  *   results  how many results count so far        C reset   W fetch_add          -
  *   stop     0, BATCH_FULL, REQUESTED             C reset   W set, W poll, any thread requests
  *
- * The pool's E1 and E2 publish all of it between C and W. cursor and results are relaxed: they
- * hand out numbers. Seeing stop late costs one layer of one task, never a wrong result. A
- * result is dropped by its number among the results, not by the flag. Each has cache lines of
- * its own, and all that a worker must learn of a round stands in one: each line that one core
- * writes and another reads costs some 100 ns. Checked by: make MODE=tsan stress_threads */
+ * The pool's E1 and E2 publish all of it between C and W. cursor, again and results are
+ * relaxed: they hand out numbers. Seeing stop late costs one layer of one task, never a wrong
+ * result. A result is dropped by its number among the results, not by the flag. Each has cache
+ * lines of its own, and all that a worker must learn of a round stands in one: each line that
+ * one core writes and another reads costs some 100 ns. Checked by: make MODE=tsan
+ * stress_threads */
 #include "exec/threads.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "machine/bind.h"
+#include "exec/home.h"
 #include "machine/park.h"
 #include <math.h>
 #include <stdalign.h>
@@ -23,6 +25,11 @@
 #include <string.h>
 
 enum { RUNNING, BATCH_FULL, REQUESTED };
+
+/* A task of this length that used next to no CPU time was not slow: the process was stopped, or
+ * the machine slept. So that the one is told from the other, the CPU clock is looked at this
+ * often where it is not at every task. */
+static const double SUSPENDED_S = 60, SUSPENDED_SHARE = 0.01, CPU_CLOCK_EVERY_S = 0.1;
 
 /* From this length on a task's CPU clock and core are read too: 0.4 us of at least 100. */
 static const double CPU_CLOCK_FROM_S = 100e-6;
@@ -37,15 +44,19 @@ struct order {
     uint32_t limit;      /* then it draws from the queue up to here; 0: it does not */
     uint32_t tasks;      /* so many results count */
     bool drops;          /* later ones are dropped */
+    uint32_t again;      /* so many tasks were handed back, and are there for all */
 };
 
 struct share {
     alignas(CREW_PAIR) struct order order;
     alignas(CREW_PAIR) crew_status failure;
-    bool warm;     /* has run a task before, in any round */
-    int cpu;       /* that it is pinned to, -1: none */
-    double last_s; /* length of its last task */
-    double cpu_s;  /* thread-CPU clock at the end of the task before, NaN: not read */
+    bool warm;        /* has run a task before, in any round */
+    bool works;       /* in this wave */
+    uint32_t left;    /* of its reserved tasks, the first that it has not begun */
+    double last_s;    /* length of its last task */
+    double cpu_s;     /* thread-CPU clock at the end of the task before, NaN: not read */
+    double checked_s; /* when that clock was last read, and what it showed */
+    double checked_cpu_s;
     double slowdown;
 };
 
@@ -61,7 +72,10 @@ struct threads {
     struct slot *slot;          /* [max_tasks] by task number */
     struct crew_timing *timing; /* [max_tasks] by (worker, order) */
     uint32_t *count;            /* [n + 1] for sorting */
+    uint32_t *returned;         /* [max_tasks] tasks that were handed back */
+    struct crew_homes homes;
     alignas(CREW_PAIR) _Atomic uint64_t cursor;
+    alignas(CREW_PAIR) _Atomic uint32_t again;
     alignas(CREW_PAIR) _Atomic uint32_t results;
     alignas(CREW_PAIR) _Atomic uint32_t stop;
 };
@@ -83,6 +97,18 @@ static void raise_stop(struct threads *e, uint32_t why)
     crew_wake(&e->stop); /* emulated workers sleep on it */
 }
 
+/* Was this task's time spent in a machine that slept? */
+static bool was_suspended(struct share *s, double end_s, double seconds)
+{
+    bool look = end_s - s->checked_s > CPU_CLOCK_EVERY_S;
+    double cpu = look ? crew_thread_cpu_s() : 0, used = cpu - s->checked_cpu_s;
+    if (look) {
+        s->checked_s = end_s;
+        s->checked_cpu_s = cpu;
+    }
+    return seconds >= SUSPENDED_S && used < SUSPENDED_SHARE * seconds && !(s->slowdown > 0);
+}
+
 static void note_timing(struct threads *e, struct share *s, uint32_t worker, uint32_t task,
                         double start_s, double seconds, bool kept)
 {
@@ -93,12 +119,11 @@ static void note_timing(struct threads *e, struct share *s, uint32_t worker, uin
         double now = crew_thread_cpu_s();
         cpu = now - s->cpu_s; /* NaN after a task whose clock was not read */
         s->cpu_s = now;
-        int here = s->cpu >= 0 ? crew_bind_cpu() : -1;
-        if (here >= 0 && here != s->cpu)
-            flags |= CREW_MIGRATED;
+        flags |= crew_homes_check(&e->homes, worker) ? CREW_MIGRATED : 0;
     } else {
         s->cpu_s = (double)NAN;
     }
+    flags |= was_suspended(s, start_s + seconds, seconds) ? CREW_SUSPENDED : 0;
     s->last_s = seconds;
     s->warm = true;
     *t = (struct crew_timing){.worker = worker,
@@ -157,22 +182,41 @@ static bool stopped(struct threads *e)
     return atomic_load_explicit(&e->stop, memory_order_relaxed) != RUNNING;
 }
 
+/* May the worker begin another task? */
+static bool goes_on(struct threads *e, uint32_t worker)
+{
+    return !crew_homes_lost(&e->homes, worker) && !stopped(e);
+}
+
+/* What is reserved, what was handed back, what is open; until the worker has to leave. */
+static void run_tasks(struct threads *e, struct share *s, uint32_t worker, double now)
+{
+    const struct order *o = &s->order;
+    while (s->left < o->end && goes_on(e, worker))
+        now = run_task(e, worker, s->left++, now);
+    while (o->again && goes_on(e, worker)) {
+        uint32_t i = atomic_fetch_add_explicit(&e->again, 1, memory_order_relaxed);
+        if (i >= o->again)
+            break;
+        now = run_task(e, worker, e->returned[i], now);
+    }
+    while (o->limit && goes_on(e, worker)) {
+        uint64_t t = atomic_fetch_add_explicit(&e->cursor, 1, memory_order_relaxed);
+        if (t >= o->limit)
+            break;
+        now = run_task(e, worker, (uint32_t)t, now);
+    }
+}
+
 static void run_share(void *self, uint32_t worker)
 {
     struct threads *e = self;
     struct share *s = &e->share[worker];
-    const struct order *o = &s->order;
     s->failure = CREW_OK;
+    s->left = s->order.first;
+    (void)crew_homes_check(&e->homes, worker);
     s->cpu_s = s->last_s >= CPU_CLOCK_FROM_S ? crew_thread_cpu_s() : (double)NAN;
-    double now = crew_now_s();
-    for (uint32_t t = o->first; t < o->end && !stopped(e); t++)
-        now = run_task(e, worker, t, now);
-    while (o->limit && !stopped(e)) {
-        uint64_t t = atomic_fetch_add_explicit(&e->cursor, 1, memory_order_relaxed);
-        if (t >= o->limit)
-            return;
-        now = run_task(e, worker, (uint32_t)t, now);
-    }
+    run_tasks(e, s, worker, crew_now_s());
 }
 
 static bool has_share(const struct crew_plan *plan, uint32_t i)
@@ -219,6 +263,7 @@ static bool begin(struct threads *e, const struct crew_round *in, double began_s
         o.end += (uint32_t)plan->quota[i];
         o.limit = !plan->open[i] ? 0 : plan->overrun[i] ? in->tasks + in->spare : in->tasks;
         e->share[i].order = o;
+        e->share[i].works = has_share(plan, i);
     }
     atomic_store_explicit(&e->cursor, o.end, memory_order_relaxed);
     atomic_store_explicit(&e->results, 0, memory_order_relaxed);
@@ -228,24 +273,78 @@ static bool begin(struct threads *e, const struct crew_round *in, double began_s
     return !stopped(e);
 }
 
+/* All that have something to do, at once; the first failure. */
+static crew_status run_wave(struct threads *e)
+{
+    crew_status failure = CREW_OK;
+    for (uint32_t i = 1; i < e->n; i++)
+        if (e->share[i].works)
+            crew_pool_start(e->cfg.pool, i, run_share, e);
+    if (e->share[0].works)
+        run_share(e, 0);
+    for (uint32_t i = 0; i < e->n; i++)
+        if (e->share[i].works) {
+            if (i)
+                crew_pool_wait(e->cfg.pool, i);
+            failure = failure != CREW_OK ? failure : e->share[i].failure;
+        }
+    return failure;
+}
+
+/* What was handed back before and not taken, which all share in; what was reserved and not
+ * begun. How many tasks. */
+static uint32_t gather_returned(struct threads *e)
+{
+    uint32_t n = 0, taken = atomic_load_explicit(&e->again, memory_order_relaxed);
+    for (uint32_t k = taken; k < e->share[0].order.again; k++)
+        e->returned[n++] = e->returned[k];
+    for (uint32_t i = 0; i < e->n; i++)
+        for (uint32_t t = e->share[i].left; e->share[i].works && t < e->share[i].order.end; t++)
+            e->returned[n++] = t;
+    return n;
+}
+
+/* After a wave: what those who were lost in it have not begun goes to those who are here.
+ * False: the round is over. */
+static bool hand_out_again(struct threads *e)
+{
+    uint32_t limit = 0;
+    bool lost = false;
+    for (uint32_t i = 0; i < e->n; i++) {
+        lost |= e->share[i].works && crew_homes_lost(&e->homes, i);
+        limit = e->share[i].order.limit > limit ? e->share[i].order.limit : limit;
+    }
+    if (!lost)
+        return false;
+    uint32_t n = gather_returned(e);
+    crew_homes_count(&e->homes);
+    bool open = atomic_load_explicit(&e->cursor, memory_order_relaxed) < limit;
+    if (stopped(e) || (!n && !open))
+        return false;
+    for (uint32_t i = 0; i < e->n; i++) {
+        struct share *s = &e->share[i];
+        s->works = !crew_homes_lost(&e->homes, i);
+        s->order.first = s->order.end = 0;
+        s->order.again = n;
+        s->order.limit = limit;
+    }
+    atomic_store_explicit(&e->again, 0, memory_order_relaxed);
+    return true;
+}
+
 static crew_status run_round(void *self, const struct crew_round *in, struct crew_outcome *out)
 {
     struct threads *e = self;
     double start = crew_now_s();
+    crew_status failure;
     if (!begin(e, in, start))
         return CREW_ESTOPPED;
-    for (uint32_t i = 1; i < e->n; i++)
-        if (has_share(in->plan, i))
-            crew_pool_start(e->cfg.pool, i, run_share, e);
-    if (has_share(in->plan, 0))
-        run_share(e, 0);
-    crew_status failure = has_share(in->plan, 0) ? e->share[0].failure : CREW_OK;
-    for (uint32_t i = 1; i < e->n; i++)
-        if (has_share(in->plan, i)) {
-            crew_pool_wait(e->cfg.pool, i);
-            failure = failure != CREW_OK ? failure : e->share[i].failure;
-        }
+    crew_homes_recall(&e->homes, start);
+    do
+        failure = run_wave(e);
+    while (failure == CREW_OK && hand_out_again(e));
     out->seconds = crew_now_s() - start;
+    out->available = e->homes.away ? e->homes.available : NULL;
     collect(e, in->tasks + in->spare, out);
     if (failure != CREW_OK)
         return failure;
@@ -274,6 +373,8 @@ static void destroy(void *self)
     struct threads *e = self;
     if (!e)
         return;
+    crew_free(e->returned);
+    crew_homes_free(&e->homes);
     crew_free(e->share);
     crew_free(e->slot);
     crew_free(e->timing);
@@ -281,10 +382,16 @@ static void destroy(void *self)
     crew_free(e);
 }
 
+double crew_threads_bytes(uint32_t n, uint32_t max_tasks)
+{
+    return n * (double)(sizeof(struct share) + sizeof(struct crew_home)) +
+           max_tasks *
+               (double)(sizeof(struct slot) + sizeof(struct crew_timing) + sizeof(uint32_t));
+}
+
 crew_status crew_threads_create(const struct crew_threads_config *cfg, void **self,
                                 struct crew_error *err)
 {
-    const struct crew_machine_info *info = crew_machine_info(cfg->machine);
     struct threads *e = crew_zalloc(sizeof *e);
     *self = NULL;
     if (!e)
@@ -296,15 +403,14 @@ crew_status crew_threads_create(const struct crew_threads_config *cfg, void **se
     e->slot = crew_zalloc(cfg->max_tasks * sizeof *e->slot);
     e->timing = crew_zalloc(cfg->max_tasks * sizeof *e->timing);
     e->count = crew_zalloc((e->n + 1) * sizeof *e->count);
-    if (!e->share || !e->slot || !e->timing || !e->count) {
+    e->returned = crew_alloc(cfg->max_tasks * sizeof *e->returned);
+    crew_status homes = crew_homes_create(cfg->pool, cfg->machine, &e->homes);
+    if (!e->share || !e->slot || !e->timing || !e->count || !e->returned || homes != CREW_OK) {
         destroy(e);
         return crew_fail(err, CREW_ENOMEM, "no memory for rounds of %u tasks", cfg->max_tasks);
     }
-    for (uint32_t i = 0; i < e->n; i++) {
+    for (uint32_t i = 0; i < e->n; i++)
         e->share[i].slowdown = cfg->slowdown ? cfg->slowdown[i] : 0;
-        e->share[i].cpu =
-            crew_pool_bound(cfg->pool, i) ? (int)info->slots[i % info->n_slots].cpu : -1;
-    }
     *self = e;
     return CREW_OK;
 }

@@ -17,5 +17,7 @@ struct crew_threads_config {
 CREW_CHECKED crew_status crew_threads_create(const struct crew_threads_config *cfg, void **self,
                                              struct crew_error *err);
 extern const struct crew_executor_ops crew_threads;
+/* Memory that it takes. */
+double crew_threads_bytes(uint32_t n, uint32_t max_tasks);
 
 #endif

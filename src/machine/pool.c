@@ -1,6 +1,7 @@
 /* Who may touch what
  *   member.job, self    C write before E1, the worker reads after it
  *   member.number       C only
+ *   member.bound, bind_ W before its first E2, all read after create
  *   everything else     set in create, read by all
  *
  * E1 publish: C sets go (release)        ->  W sees it (acquire)
@@ -13,15 +14,12 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "machine/park.h"
+#include "machine/thread.h"
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-
-enum { STACK_BYTES = 1 << 20 }; /* musl's default of 128 KiB is too little for BLAS */
 
 struct member {
     alignas(CREW_PAIR) struct crew_gate go;
@@ -41,7 +39,7 @@ struct crew_pool {
     struct crew_pool_config cfg;
     uint32_t started;
     struct member *member; /* [n] */
-    char note[600];
+    char note[600], fewer[160];
 };
 
 static void settle_in(struct member *m)
@@ -95,23 +93,6 @@ static void await(struct member *m, double spin_s)
     (void)crew_gate_wait(&m->done, number_before(m), spin_s); /* E2 */
 }
 
-static int start_thread(struct member *m)
-{
-    pthread_attr_t attr;
-    sigset_t all, before;
-    int e = pthread_attr_init(&attr);
-    if (e)
-        return e;
-    e = pthread_attr_setstacksize(&attr, STACK_BYTES);
-    sigfillset(&all); /* signals are the application's: no worker takes one */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (!e)
-        e = pthread_create(&m->thread, &attr, work, m);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
-    return e;
-}
-
 static crew_status check_binding(crew_pool *p, struct crew_error *err)
 {
     uint32_t refused = 0;
@@ -131,6 +112,43 @@ static crew_status check_binding(crew_pool *p, struct crew_error *err)
     return CREW_OK;
 }
 
+/* From the last one back to `first`. */
+static void end_threads(crew_pool *p, uint32_t first)
+{
+    for (uint32_t i = first; i < p->started; i++)
+        hand(&p->member[i], NULL, NULL);
+    while (p->started > first)
+        pthread_join(p->member[--p->started].thread, NULL);
+}
+
+/* Threads have run out, so one is given back: whoever made the pool may need it. */
+static crew_status make_do(crew_pool *p, int why, struct crew_error *err)
+{
+    uint32_t asked = p->cfg.n, n = p->started > 1 ? p->started - 1 : p->started;
+    if (!p->cfg.fewer || !n)
+        return crew_fail(err, CREW_ETHREAD, "thread %u of %u does not start: %s",
+                         p->started + 1, asked, strerror(why));
+    end_threads(p, n);
+    p->cfg.n = n;
+    snprintf(p->fewer, sizeof p->fewer, "%u of %u workers: no more threads can be started: %s",
+             n, asked, strerror(why));
+    return CREW_OK;
+}
+
+static crew_status start_threads(crew_pool *p, struct crew_error *err)
+{
+    for (; p->started < p->cfg.n; p->started++) {
+        struct member *m = &p->member[p->started];
+        m->pool = p;
+        m->index = p->started;
+        m->number = 1; /* taken by "settled in" */
+        int e = crew_thread_start(&m->thread, work, m);
+        if (e)
+            return make_do(p, e, err);
+    }
+    return CREW_OK;
+}
+
 crew_status crew_pool_create(const struct crew_pool_config *cfg, crew_pool **out,
                              struct crew_error *err)
 {
@@ -144,19 +162,9 @@ crew_status crew_pool_create(const struct crew_pool_config *cfg, crew_pool **out
         status = crew_fail(err, CREW_ENOMEM, "no memory for %u workers", cfg->n);
         goto fail;
     }
-    for (; p->started < cfg->n; p->started++) {
-        struct member *m = &p->member[p->started];
-        m->pool = p;
-        m->index = p->started;
-        m->number = 1; /* taken by "settled in" */
-        int e = start_thread(m);
-        if (e) {
-            status = crew_fail(err, CREW_ETHREAD, "thread %u of %u does not start: %s",
-                               p->started + 1, cfg->n, strerror(e));
-            goto fail;
-        }
-    }
-    for (uint32_t i = 0; i < cfg->n; i++)
+    if ((status = start_threads(p, err)) != CREW_OK)
+        goto fail;
+    for (uint32_t i = 0; i < p->cfg.n; i++)
         await(&p->member[i], 0);
     if ((status = check_binding(p, err)) != CREW_OK)
         goto fail;
@@ -171,10 +179,7 @@ void crew_pool_destroy(crew_pool *p)
 {
     if (!p)
         return;
-    for (uint32_t i = 0; i < p->started; i++)
-        hand(&p->member[i], NULL, NULL);
-    for (uint32_t i = 0; i < p->started; i++)
-        pthread_join(p->member[i].thread, NULL);
+    end_threads(p, 0);
     crew_free(p->member);
     crew_free(p);
 }
@@ -192,6 +197,11 @@ bool crew_pool_bound(const crew_pool *p, uint32_t worker)
 const char *crew_pool_bind_note(const crew_pool *p)
 {
     return p->note[0] ? p->note : NULL;
+}
+
+const char *crew_pool_fewer_note(const crew_pool *p)
+{
+    return p->fewer[0] ? p->fewer : NULL;
 }
 
 void crew_pool_begin(crew_pool *p, crew_job *job, void *self)

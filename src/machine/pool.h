@@ -14,6 +14,7 @@ typedef void crew_job(void *self, uint32_t worker);
 struct crew_pool_config {
     const crew_machine *machine; /* must outlive the pool */
     uint32_t n; /* workers; worker i sits on slot i modulo the number of slots */
+    bool fewer; /* when no more threads can be had, fewer workers will do, at least one */
     enum crew_bind bind;
     double spin_s; /* a waiting thread burns its core so long, then sleeps; 0 when shared */
 };
@@ -27,6 +28,8 @@ uint32_t crew_pool_workers(const crew_pool *p);
 /* Was worker i's pin read back? Its refusal as a sentence, or NULL. */
 bool crew_pool_bound(const crew_pool *p, uint32_t worker);
 const char *crew_pool_bind_note(const crew_pool *p);
+/* Why there are fewer workers than were asked for, or NULL. */
+const char *crew_pool_fewer_note(const crew_pool *p);
 
 /* Run the job as the coordinator, worker 0, and sleep until it returns. From outside the pool,
  * one caller at a time. begin() does not wait; join() does, until `until_s` on the monotonic

@@ -13,6 +13,11 @@ const char *crew_version(void)
     return CREW_VERSION;
 }
 
+unsigned crew_abi_version(void)
+{
+    return CREW_ABI_VERSION;
+}
+
 void crew_build_info(struct crew_build_info *out)
 {
     struct crew_blas_info b;

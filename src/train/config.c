@@ -51,9 +51,23 @@ static const struct crew_option options[] = {
     ROW("clip", 0, REAL, clip, 0, 1e30, "0", "NORM", "longest gradient, 0: unlimited"),
     ROW("schedule", 0, STRING, schedule, 0, 0, "constant", "NAME[:SETTINGS]",
         "learning rate over time: constant, step, cosine"),
-    ROW("keep", 0, STRING, keep, 0, 0, "last", "WHICH",
-        "last, or best: the epoch with the best validation accuracy"),
+    ROW("best", 0, FLAG, best, 0, 0, "no", NULL,
+        "end with the weights of the epoch with the best validation accuracy"),
+    ROW("patience", 0, U32, patience, 0, 1e9, "0", "EPOCHS",
+        "stop after so many without a better validation accuracy, 0: never"),
     ROW("seed", 's', U64, seed, 0, 0, "1", "N", "fixes data order and initial weights"),
+    ROW("on-nan", 0, STRING, on_nan, 0, 0, "stop", "WHAT",
+        "a loss or gradient that is not finite: stop, skip the round, or rollback to the epoch "
+        "before"),
+    ROW("task-timeout", 0, REAL, task_timeout_s, 0, 1e9, "0", "SECONDS",
+        "give up when a task takes longer; 0: never"),
+    ROW("checkpoint", 0, STRING, checkpoint, 0, 0, NULL, "DIR",
+        "save there what is needed to go on after an interruption"),
+    ROW("every", 0, STRING, every, 0, 0, "60s", "N[UNIT]",
+        "how often: N s, m, h, rounds (also without a unit) or epochs"),
+    ROW("keep", 0, U32, keep, 1, 1e6, "3", "N", "checkpoints that are kept, the newest ones"),
+    ROW("resume", 0, STRING, resume, 0, 0, "auto", "FROM",
+        "auto: the newest checkpoint if there is one, none: start afresh, or a FILE or DIR"),
     {.type = CREW_OPTION_END},
 };
 
@@ -62,9 +76,10 @@ const struct crew_option *crew_train_options(void)
     return options;
 }
 
-void crew_config_init(struct crew_config *cfg)
+void crew_config_init_sized(struct crew_config *cfg, size_t struct_size)
 {
-    memset(cfg, 0, sizeof *cfg);
-    cfg->struct_size = sizeof *cfg;
-    crew_option_defaults(options, cfg);
+    struct crew_config all = {.struct_size = struct_size};
+    crew_option_defaults(options, &all);
+    memset(cfg, 0, struct_size);
+    memcpy(cfg, &all, struct_size < sizeof all ? struct_size : sizeof all);
 }

@@ -208,3 +208,28 @@ void crew_optimizer_step(const crew_optimizer *o, double lr, float scale, const 
 {
     kinds[o->kind].update(o, lr, scale, grad, params, first, n);
 }
+
+float *crew_optimizer_vector(const crew_optimizer *o, unsigned i)
+{
+    return i < sizeof o->state / sizeof *o->state ? o->state[i] : NULL;
+}
+
+/* Steps, then the powers: products of so many factors, which no power function gives to the
+ * last bit. */
+void crew_optimizer_save(const crew_optimizer *o, double out[CREW_OPTIMIZER_NUMBERS])
+{
+    out[0] = (double)o->steps;
+    out[1] = o->power1;
+    out[2] = o->power2;
+}
+
+crew_status crew_optimizer_load(crew_optimizer *o, const double *in, size_t n)
+{
+    if (n != CREW_OPTIMIZER_NUMBERS || !(in[0] >= 0 && in[0] < 0x1p53) ||
+        !(in[1] >= 0 && in[1] <= 1) || !(in[2] >= 0 && in[2] <= 1))
+        return CREW_EFORMAT;
+    o->steps = (uint64_t)in[0];
+    o->power1 = in[1];
+    o->power2 = in[2];
+    return CREW_OK;
+}

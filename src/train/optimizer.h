@@ -23,4 +23,10 @@ void crew_optimizer_begin(crew_optimizer *o);
 void crew_optimizer_step(const crew_optimizer *o, double lr, float scale, const float *grad,
                          float *params, size_t first, size_t n);
 
+/* Its state: vectors [n_params], NULL past the last, and numbers. load(): CREW_EFORMAT. */
+float *crew_optimizer_vector(const crew_optimizer *o, unsigned i);
+enum { CREW_OPTIMIZER_NUMBERS = 3 };
+void crew_optimizer_save(const crew_optimizer *o, double out[CREW_OPTIMIZER_NUMBERS]);
+CREW_CHECKED crew_status crew_optimizer_load(crew_optimizer *o, const double *in, size_t n);
+
 #endif

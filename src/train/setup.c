@@ -3,10 +3,10 @@
 #include "base/blas.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "exec/sim.h"
-#include "train/trainer.h"
+#include "train/checkpoint.h"
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Some tens of microseconds: longer than a balanced round's imbalance, about the price of one
  * wake-up. */
@@ -70,26 +70,31 @@ static crew_status check_executor(crew_trainer *t, struct crew_error *err)
 static crew_status check_config(crew_trainer *t, const struct crew_config *cfg,
                                 struct crew_error *err)
 {
-    if (cfg->struct_size < offsetof(struct crew_config, policy) ||
-        cfg->struct_size > sizeof *cfg)
+    if (cfg->struct_size < offsetof(struct crew_config, policy))
         return crew_fail(err, CREW_EINVAL, "struct_size is %zu: call crew_config_init() first",
                          cfg->struct_size);
+    if (cfg->struct_size > sizeof *cfg)
+        return crew_fail(err, CREW_EINVAL,
+                         "struct_size is %zu, here it is %zu: the program is newer than this "
+                         "library, or did not call crew_config_init()",
+                         cfg->struct_size, sizeof *cfg);
     crew_config_init(&t->cfg);
     memcpy(&t->cfg, cfg, cfg->struct_size);
     const struct crew_config *c = &t->cfg;
     drop_empty(&t->cfg.emulate);
     drop_empty(&t->cfg.speeds);
     drop_empty(&t->cfg.profile);
+    drop_empty(&t->cfg.checkpoint);
     TRY(check_ranges(c, err));
-    if (!c->model || !c->policy || !c->optimizer || !c->schedule || !c->bind || !c->keep ||
-        !c->executor)
+    if (!c->model || !c->policy || !c->optimizer || !c->schedule || !c->bind || !c->every ||
+        !c->resume || !c->on_nan || !c->executor)
         return crew_fail(err, CREW_EINVAL, "a name in the configuration is NULL");
     if (!c->epochs && !c->rounds && !(c->time_limit_s > 0))
         t->cfg.epochs = EPOCHS;
-    if (strcmp(c->keep, "last") && strcmp(c->keep, "best"))
-        return crew_fail(err, CREW_EINVAL, "keep is '%.32s', must be last or best", c->keep);
-    if (!strcmp(c->keep, "best") && !t->validation)
-        return crew_fail(err, CREW_EINVAL, "keep best needs validation rows: see val-fraction");
+    if ((c->best || c->patience) && !t->validation)
+        return crew_fail(err, CREW_EINVAL, "%s needs validation rows: see val-fraction",
+                         c->best ? "best" : "patience");
+    TRY(crew_nonfinite_parse(c->on_nan, &t->on_nan, err));
     return check_executor(t, err);
 }
 
@@ -124,8 +129,8 @@ static crew_status check_blas(crew_trainer *t, struct crew_error *err)
 {
     struct crew_blas_info b;
     crew_blas_info(&b);
-    if (t->virtual_time) /* nobody asked for so many threads: as many as can be */
-        t->threads = !b.concurrent ? 1 : t->threads < b.callers ? t->threads : b.callers;
+    if (t->virtual_time && !b.concurrent) /* nobody asked for so many threads */
+        t->threads = 1;
     if (t->threads > b.callers)
         return crew_fail(err, CREW_EINVAL,
                          "workers is %u, but this BLAS bears at most %u callers at once",
@@ -144,14 +149,20 @@ static crew_status check_blas(crew_trainer *t, struct crew_error *err)
 
 static crew_status find_cores(crew_trainer *t, struct crew_error *err)
 {
+    struct crew_blas_info b;
+    crew_blas_info(&b);
+    bool asked = t->cfg.workers && !t->virtual_time;
     struct crew_machine_request rq = {t->cfg.cores, t->cfg.smt,
-                                      t->virtual_time ? 0 : t->cfg.workers};
+                                      asked ? t->cfg.workers : b.callers};
     TRY(crew_machine_create(&rq, &t->machine, err));
     const struct crew_machine_info *m = crew_machine_info(t->machine);
-    t->threads = rq.at_most ? rq.at_most : m->n_slots;
+    t->threads = asked ? t->cfg.workers : m->n_slots;
     t->n = t->virtual_time ? crew_speeds_n(t->speeds) : t->threads;
     for (uint32_t i = 0; i < m->n_notes; i++)
         crew_trainer_add_note(t, "%s", m->notes[i]);
+    if (!asked && m->n_slots == b.callers && m->usable_cores > m->n_slots)
+        crew_trainer_add_note(t, "%u of %u cores: this BLAS bears no more callers at once",
+                              m->n_slots, m->usable_cores);
     if (t->threads > m->n_slots)
         crew_trainer_add_note(
             t, "%u workers share %u cores: they take turns, and waiting threads sleep at once",
@@ -162,7 +173,8 @@ static crew_status find_cores(crew_trainer *t, struct crew_error *err)
 static crew_status start_threads(crew_trainer *t, struct crew_error *err)
 {
     const struct crew_machine_info *m = crew_machine_info(t->machine);
-    struct crew_pool_config pool = {.machine = t->machine, .n = t->threads, .spin_s = SPIN_S};
+    struct crew_pool_config pool = {
+        .machine = t->machine, .n = t->threads, .fewer = true, .spin_s = SPIN_S};
     uint32_t taken = 0;
     TRY(crew_bind_parse(t->cfg.bind, &pool.bind, err));
     uint32_t n = t->threads, *slot = crew_zalloc(n * sizeof *slot);
@@ -185,8 +197,12 @@ static crew_status start_threads(crew_trainer *t, struct crew_error *err)
     crew_blas_borrow();
     t->blas_borrowed = true;
     TRY(crew_pool_create(&pool, &t->pool, err));
-    if (crew_pool_bind_note(t->pool))
-        crew_trainer_add_note(t, "%s", crew_pool_bind_note(t->pool));
+    t->threads = crew_pool_workers(t->pool);
+    t->n = t->virtual_time ? t->n : t->threads;
+    const char *const notes[] = {crew_pool_fewer_note(t->pool), crew_pool_bind_note(t->pool)};
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
+        if (notes[i])
+            crew_trainer_add_note(t, "%s", notes[i]);
     return CREW_OK;
 }
 
@@ -202,36 +218,9 @@ static void limit_tasks(crew_trainer *t)
 }
 
 /* Results of virtual workers are known to be dropped before anything is computed. */
-static uint32_t holes(const crew_trainer *t)
+uint32_t crew_trainer_holes(const crew_trainer *t)
 {
     return t->virtual_time ? t->spare : 0;
-}
-
-/* What is kept of each worker and task, for any executor. */
-static double book_bytes(const crew_trainer *t, uint32_t tasks)
-{
-    double worker = sizeof *t->tally + sizeof *t->worker + sizeof *t->record_done +
-                    sizeof *t->record_busy + 128; /* the policy, the plan */
-    double virtual = t->virtual_time ? crew_sim_bytes(t->n, tasks) : 0;
-    return t->n * worker + tasks * (double)(sizeof *t->task_work + sizeof *t->kept) + virtual;
-}
-
-static crew_status check_memory(crew_trainer *t, struct crew_error *err)
-{
-    double params = (double)t->net->n_params * sizeof(float), n = t->threads;
-    uint32_t tasks = t->cfg.batch_tasks + t->spare;
-    double vectors = t->best || !strcmp(t->cfg.keep, "best") ? 2 : 1;
-    double need = vectors * params + n * (double)crew_desk_bytes(t) + book_bytes(t, tasks) +
-                  (double)crew_reduce_bytes(t->net->n_params, tasks, holes(t), t->threads) +
-                  (double)crew_optimizer_bytes(t->cfg.optimizer, t->net->n_params);
-    double have = (double)crew_machine_free_bytes();
-    if (need <= have)
-        return CREW_OK;
-    return crew_fail(err, CREW_ENOMEM,
-                     "training %s (%zu parameters) with %u workers and %u tasks takes about "
-                     "%.0f MB, %.0f MB are free",
-                     t->net->spec, t->net->n_params, t->n, t->cfg.batch_tasks, need / 1e6,
-                     have / 1e6);
 }
 
 static crew_status take_memory(crew_trainer *t, struct crew_error *err)
@@ -239,18 +228,20 @@ static crew_status take_memory(crew_trainer *t, struct crew_error *err)
     size_t params = t->net->n_params * sizeof(float),
            tasks = t->cfg.batch_tasks + (size_t)t->spare;
     t->params = crew_alloc(params);
-    t->best = !strcmp(t->cfg.keep, "best") ? crew_alloc(params) : NULL;
+    t->best = t->cfg.best ? crew_alloc(params) : NULL;
+    t->history = crew_zalloc(CREW_HISTORY * sizeof *t->history);
     t->tally = crew_zalloc(t->n * sizeof *t->tally);
     t->task_work = crew_zalloc(tasks * sizeof *t->task_work);
     t->kept = crew_zalloc(tasks * sizeof *t->kept);
     t->record_done = crew_zalloc(t->n * sizeof *t->record_done);
     t->record_busy = crew_zalloc(t->n * sizeof *t->record_busy);
     t->worker = crew_zalloc(t->n * sizeof *t->worker);
-    t->reduce = crew_reduce_create(t->net->n_params, (uint32_t)tasks, holes(t), t->threads);
+    t->reduce = crew_reduce_create(t->net->n_params, (uint32_t)tasks, crew_trainer_holes(t),
+                                   t->threads);
     t->sampler = crew_sampler_create((uint32_t)t->info.rows, t->cfg.task_rows, t->cfg.seed);
-    bool best = t->best || strcmp(t->cfg.keep, "best");
-    if (!t->params || !best || !t->tally || !t->task_work || !t->kept || !t->record_done ||
-        !t->record_busy || !t->worker || !t->reduce || !t->sampler)
+    if (!t->params || (t->cfg.best && !t->best) || !t->history || !t->tally || !t->task_work ||
+        !t->kept || !t->record_done || !t->record_busy || !t->worker || !t->reduce ||
+        !t->sampler)
         return crew_fail(err, CREW_ENOMEM, "no memory for %zu parameters and %u workers",
                          t->net->n_params, t->n);
     t->net->params = t->params;
@@ -287,7 +278,7 @@ static crew_status build(crew_trainer *t, const struct crew_config *cfg,
     TRY(crew_arrange_speeds(t, err));
     TRY(find_cores(t, err));
     limit_tasks(t);
-    TRY(check_memory(t, err));
+    TRY(crew_trainer_check_memory(t, err));
     TRY(start_threads(t, err));
     TRY(crew_settle_workers(t, err));
     TRY(take_memory(t, err));
@@ -306,7 +297,9 @@ static crew_status build(crew_trainer *t, const struct crew_config *cfg,
     if (!t->fuse)
         crew_trainer_add_note(t, "this BLAS kernel adds in place with other last bits: "
                                  "gradients are added afterwards");
-    return CREW_OK;
+    if (crew_rollback_create(t) != CREW_OK)
+        return crew_fail(err, CREW_ENOMEM, "no memory for parameters to roll back to");
+    return crew_checkpoint_create(t, err);
 }
 
 crew_status crew_trainer_create(const struct crew_config *cfg, const struct crew_data *data,
@@ -316,11 +309,13 @@ crew_status crew_trainer_create(const struct crew_config *cfg, const struct crew
     crew_trainer *t = crew_zalloc(sizeof *t);
     if (!t)
         return crew_fail(err, CREW_ENOMEM, "no memory for the trainer");
+    t->process = getpid();
     t->train_loss = t->best_accuracy = (double)NAN;
     crew_status status = build(t, cfg, data, err);
     t->cfg.model = t->cfg.policy = t->cfg.cores = t->cfg.bind = t->cfg.emulate = t->cfg.times =
         NULL;
-    t->cfg.optimizer = t->cfg.schedule = t->cfg.keep = NULL;
+    t->cfg.optimizer = t->cfg.schedule = NULL;
+    t->cfg.on_nan = t->cfg.checkpoint = t->cfg.every = t->cfg.resume = NULL;
     t->cfg.executor = t->cfg.speeds = t->cfg.profile = NULL; /* borrowed until here */
     if (status == CREW_OK)
         *out = t;
@@ -331,8 +326,9 @@ crew_status crew_trainer_create(const struct crew_config *cfg, const struct crew
 
 void crew_trainer_destroy(crew_trainer *t)
 {
-    if (!t)
+    if (!t || !crew_trainer_let_go(t))
         return;
+    crew_checkpoint_destroy(t->checkpoint);
     for (uint32_t i = 0; t->desk && i < t->threads; i++)
         crew_free(t->desk[i].memory);
     if (t->loop.executor)
@@ -353,6 +349,9 @@ void crew_trainer_destroy(crew_trainer *t)
     crew_free(t->desk);
     crew_free(t->params);
     crew_free(t->best);
+    crew_free(t->history);
+    for (unsigned i = 0; i < CREW_GOOD; i++)
+        crew_free(t->good[i]);
     crew_free(t->tally);
     crew_free(t->task_work);
     crew_free(t->kept);

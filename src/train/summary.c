@@ -23,7 +23,7 @@ void crew_tally_round(crew_trainer *t)
         }
         y->kept++;
         t->record_done[x->worker]++;
-        if (!(x->flags & CREW_WARM_UP))
+        if (!(x->flags & (CREW_WARM_UP | CREW_SUSPENDED)))
             crew_stats_add(&y->task_s, x->seconds / x->work);
     }
     for (uint32_t i = 0; i < t->n; i++)
@@ -52,8 +52,12 @@ bool crew_record_emit(crew_trainer *t, double loss, double lr, double seconds)
         .busy_s = t->record_busy,
         .timing = t->loop.outcome.timing,
         .n_timings = t->loop.outcome.n_timings,
+        .available = t->loop.outcome.available,
+        .nonfinite = t->nonfinite[0] ? t->nonfinite : NULL,
         .remark = policy->remark ? policy->remark(t->loop.policy_self) : NULL,
     };
+    if (policy->events)
+        r.n_events = policy->events(t->loop.policy_self, &r.events);
     return t->cfg.on_round(t->cfg.user, &r);
 }
 
@@ -94,7 +98,10 @@ void crew_trainer_summary(crew_trainer *t, struct crew_summary *out)
         out->worker_s += y->busy_s;
         out->wasted_s += y->wasted_s;
     }
-    double idle = t->n * t->train_s - out->worker_s;
+    double idle = t->n * (t->train_s - t->earlier.train_s) - out->worker_s + t->earlier.slot_s -
+                  t->earlier.worker_s;
+    out->worker_s += t->earlier.worker_s;
+    out->wasted_s += t->earlier.wasted_s;
     out->idle_s = idle > 0 ? idle : 0;
     out->train_loss = t->train_loss;
     out->best_accuracy = t->best_epoch ? t->best_accuracy : (double)NAN;
@@ -104,6 +111,13 @@ void crew_trainer_summary(crew_trainer *t, struct crew_summary *out)
     out->n_params = t->net->n_params;
     out->stopped = t->stopped;
     out->timed_out = t->timed_out;
+    out->out_of_patience = t->out_of_patience;
+    out->hung = crew_trainer_abandoned(t);
+    out->resumed = t->resumed;
+    out->resumed_round = t->resumed_round;
+    out->skipped = t->skipped;
+    out->checkpoints = t->checkpoints;
+    out->checkpoint_failed = t->checkpoint_failed;
     out->n = t->n;
     out->worker = t->worker;
 }
@@ -185,6 +199,7 @@ crew_status crew_trainer_evaluate(crew_trainer *t, const crew_dataset *data,
 {
     struct call c = {t, data, out, CREW_OK};
     memset(out, 0, sizeof *out);
+    TRY(crew_trainer_usable(t, err));
     TRY(crew_network_fits(t->net, data, err));
     if (t->running) /* in a callback: this is the coordinator */
         measure_call(&c, 0);

@@ -1,8 +1,9 @@
 /* One task: gather its rows, compute their gradient, hand it to the sum. Runs on workers.
  *
- * desk[i]             Wi only
- * params, sampler     read by all; written by the coordinator between rounds
- * reduce              see reduce.h */
+ *   desk[i]          Wi only, but for what watch.c says
+ *   params, sampler  read by all; written by the coordinator between rounds
+ *   reduce           see reduce.h */
+#include "base/clock.h"
 #include "base/error.h"
 #include "train/trainer.h"
 
@@ -14,6 +15,10 @@ crew_status crew_task_compute(void *self, uint32_t worker, const struct crew_tas
     struct crew_batch batch = {d->x, d->label, 0, 1.0f / (float)t->round_rows.rows};
     const uint32_t *rows = crew_sampler_rows(t->sampler, task->task, &batch.rows);
     double loss = 0;
+    if (t->cfg.task_timeout_s > 0) {
+        atomic_store_explicit(&d->task, task->task, memory_order_relaxed);
+        atomic_store_explicit(&d->begun_s, crew_now_s(), memory_order_relaxed);
+    }
     /* A result that may be dropped must not be mixed with its neighbour's. */
     d->block = t->fuse && !droppable ? crew_reduce_left(t->reduce, task->task) : CREW_NO_BLOCK;
     d->pair = d->block != CREW_NO_BLOCK;
@@ -27,10 +32,22 @@ crew_status crew_task_compute(void *self, uint32_t worker, const struct crew_tas
     return CREW_OK;
 }
 
+static void stop_the_clock(struct crew_desk *d, uint32_t task)
+{
+    double seconds = crew_now_s() - atomic_load_explicit(&d->begun_s, memory_order_relaxed);
+    atomic_store_explicit(&d->begun_s, 0, memory_order_relaxed);
+    if (seconds > d->longest.seconds) {
+        d->longest.seconds = seconds;
+        d->longest.task = task;
+    }
+}
+
 void crew_task_settle(void *self, uint32_t worker, uint32_t task, bool kept)
 {
     crew_trainer *t = self;
     struct crew_desk *d = &t->desk[worker];
+    if (t->cfg.task_timeout_s > 0)
+        stop_the_clock(d, task);
     if (!kept) /* of a pair: the round is being given up */
         crew_reduce_drop(t->reduce, d->block);
     else if (d->pair)

@@ -1,0 +1,54 @@
+/* What a trainer will take, before any of it is taken. */
+#include "base/error.h"
+#include "exec/sim.h"
+#include "exec/threads.h"
+#include "train/checkpoint.h"
+
+/* What is kept of each worker, task and row, beside gradients and data. */
+static double book_bytes(const crew_trainer *t, uint32_t tasks)
+{
+    double worker = sizeof *t->tally + sizeof *t->worker + sizeof *t->record_done +
+                    sizeof *t->record_busy + 256; /* the policy, the plan */
+    double task = sizeof *t->task_work + sizeof *t->kept;
+    double parts = (double)((t->info.rows - 1) / t->cfg.task_rows + 1);
+    return t->n * worker + tasks * task + crew_threads_bytes(t->threads, tasks) +
+           (t->virtual_time ? crew_sim_bytes(t->n, tasks) : 0) +
+           ((double)t->info.rows + parts) * sizeof(uint32_t) + /* the sampler's orders */
+           (double)CREW_HISTORY * sizeof *t->history;
+}
+
+/* While it is measured on the validation rows. */
+static double evaluation_bytes(const crew_trainer *t)
+{
+    struct crew_dataset_info v;
+    if (!t->validation)
+        return 0;
+    crew_dataset_info(t->validation, &v);
+    return t->threads * (double)crew_network_block_bytes(t->net) +
+           (double)v.rows / CREW_EVAL_ROWS * sizeof(struct crew_evaluation);
+}
+
+static double all_bytes(const crew_trainer *t)
+{
+    double params = (double)t->net->n_params * sizeof(float),
+           state = params + (double)crew_optimizer_bytes(t->cfg.optimizer, t->net->n_params);
+    uint32_t tasks = t->cfg.batch_tasks + t->spare;
+    return state + (t->cfg.best ? params : 0) + (t->on_nan == CREW_NAN_ROLLBACK ? state : 0) +
+           t->threads * (double)crew_desk_bytes(t) + book_bytes(t, tasks) +
+           (double)crew_reduce_bytes(t->net->n_params, tasks, crew_trainer_holes(t),
+                                     t->threads) +
+           crew_checkpoint_bytes(t) + evaluation_bytes(t);
+}
+
+crew_status crew_trainer_check_memory(crew_trainer *t, struct crew_error *err)
+{
+    double have = (double)crew_machine_free_bytes();
+    t->bytes = all_bytes(t);
+    if (t->bytes <= have)
+        return CREW_OK;
+    return crew_fail(err, CREW_ENOMEM,
+                     "training %s (%zu parameters) with %u workers and %u tasks takes about "
+                     "%.0f MB, %.0f MB are free",
+                     t->net->spec, t->net->n_params, t->n, t->cfg.batch_tasks, t->bytes / 1e6,
+                     have / 1e6);
+}
