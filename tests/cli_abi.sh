@@ -13,11 +13,12 @@ fail() {
 }
 
 for header in include/crew/*.h; do
-    $cc -std=c11 -Wall -Wextra -pedantic -Werror -Iinclude -fsyntax-only -x c "$header" || fail "$header is no C11"
-    ${CXX:-c++} -std=c++11 -Wall -Wextra -pedantic -Werror -Iinclude -fsyntax-only -x c++ "$header" ||
-        fail "$header is no C++11"
-    echo "#include <crew/${header##*/}>"
-done >"$dir/all.h"
+    line="#include <crew/${header##*/}>"
+    flags="-Wall -Wextra -pedantic -Werror -Iinclude -fsyntax-only"
+    echo "$line" | $cc -std=c11 $flags -x c - || fail "$header is no C11"
+    echo "$line" | ${CXX:-c++} -std=c++11 $flags -x c++ - || fail "$header is no C++11"
+    echo "$line" >>"$dir/all.h"
+done
 [ "$(getconf LONG_BIT)" = 64 ] || { echo "skip: the numbers are those of 64-bit machines"; exit 77; }
 
 # One declaration a line, without attributes and what is not ours.

@@ -42,7 +42,7 @@ static crew_status read_lines(const char *path,
             break;
         bool whole = out->bytes + n < size;
         v = judge(c, line, n, whole);
-        if (v == KEEP && whole)
+        if (v == KEEP) /* no half line is */
             out->bytes += n + 1;
     }
     if (v == STARVED) /* cutting would take what is good */

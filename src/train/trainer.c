@@ -110,8 +110,9 @@ crew_status crew_trainer_run(crew_trainer *t, struct crew_error *err)
     t->late = t->stopped = false;
     atomic_store_explicit(&t->overdue, 0, memory_order_relaxed);
     t->run_error.status = CREW_OK;
+    double until_s = limit > 0 ? crew_now_s() + limit - spent : (double)INFINITY;
     crew_pool_begin(t->pool, run, t);
-    bool ended = crew_watch(t, limit > 0 ? crew_now_s() + limit - spent : (double)INFINITY);
+    bool ended = crew_watch(t, until_s);
     if (!ended)
         end_run(t);
     crew_checkpoint_settle(t);
