@@ -52,8 +52,8 @@ def run_changing(crew, scenario):
     """{policy: [{"time": [sums over the rounds so far, from round 0], "regret": ..., "best": ...}, for each seed]}"""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "curve.csv")
-        simulate(crew, "--scenario", *SMALL.get(scenario, (scenario,)), "--policy", ",".join(["oracle", "adaptive", *BESIDE]), "--curve", path,
-                 "--curve-every", 1)
+        simulate(crew, "--scenario", *SMALL.get(scenario, (scenario,)), "--curve", path, "--curve-every", 1,
+                 "--policy", ",".join(["oracle", "adaptive", *BESIDE]))
         runs = {}
         with open(path, newline="") as f:
             for row in csv.DictReader(f):
@@ -67,8 +67,13 @@ def ratio(runs, policy, first, last, what):
     """Mean over the seeds, for rounds first..last."""
     def part(run, of):
         return run[of][last] - run[of][first - 1]
-    ratios = [part(run, "time") / part(oracle, "time") if what == "time" else 1 + part(run, "regret") / part(run, "best")
-              for run, oracle in zip(runs[policy], runs["oracle"])]
+
+    def one(run, oracle):
+        if what == "time":
+            return part(run, "time") / part(oracle, "time")
+        return 1 + part(run, "regret") / part(run, "best")
+
+    ratios = [one(run, oracle) for run, oracle in zip(runs[policy], runs["oracle"])]
     return sum(ratios) / len(ratios)
 
 
@@ -82,7 +87,8 @@ def judge(name, value, bound, least=False):
 
 
 def show_paper(results):
-    print(f"{'cost / time beside greedy':26}{'fixed (knows)':>18}{'adaptive':>18}{'':32}{'ata':>16}{'ata-empirical':>16}")
+    print(f"{'cost / time beside greedy':26}{'fixed (knows)':>18}{'adaptive':>18}{'':32}" +
+          "".join(f"{p:>16}" for p in BESIDE[:2]))
     for (scenario, workers, rounds, cost, most), policies in results.items():
         fixed, adaptive, *beside = [(p["cost_ratio"], p["time_ratio"]) for p in policies[1:]]
         name = f"{scenario} {workers}, {rounds} rounds"

@@ -8,21 +8,22 @@ train() {
         -q "$@"
     [ "$code" -eq 0 ] || miss "train $*: exit code $code"
 }
-# decisions FILE WORKER: its reasons in their order
+# decisions WORKER: its reasons in their order
 decisions() {
-    grep "^{\"event\":\"policy\",\"round\":[0-9]*,\"worker\":$2," "$1" | sed 's/.*"reason":"\([^"]*\)".*/\1/' | tr '\n' ','
+    grep "^{\"event\":\"policy\",\"round\":[0-9]*,\"worker\":$1," "$tmp/whole.jsonl" |
+        sed 's/.*"reason":"\([^"]*\)".*/\1/' | tr '\n' ','
 }
 
 train --rounds 200 --log "$tmp/whole.jsonl"
 for worker in 0 1 2 3; do
-    grep -q "^{\"event\":\"policy\",\"round\":1,\"worker\":$worker,\"reason\":\"first task\",\"before_s\":null,\"after_s\":0.0" \
-        "$tmp/whole.jsonl" || miss "no first task of worker $worker"
+    first="\"worker\":$worker,\"reason\":\"first task\",\"before_s\":null,\"after_s\":0.0"
+    grep -q "^{\"event\":\"policy\",\"round\":1,$first" "$tmp/whole.jsonl" || miss "no first task of worker $worker"
 done
-[ "$(decisions "$tmp/whole.jsonl" 0)" = "first task,slower,faster," ] || miss "worker 0: $(decisions "$tmp/whole.jsonl" 0)"
-[ "$(decisions "$tmp/whole.jsonl" 1)" = "first task," ] || miss "worker 1: $(decisions "$tmp/whole.jsonl" 1)"
-case $(decisions "$tmp/whole.jsonl" 3) in
+[ "$(decisions 0)" = "first task,slower,faster," ] || miss "worker 0: $(decisions 0)"
+[ "$(decisions 1)" = "first task," ] || miss "worker 1: $(decisions 1)"
+case $(decisions 3) in
 "first task,retried,"*) ;;
-*) miss "worker 3: $(decisions "$tmp/whole.jsonl" 3)" ;;
+*) miss "worker 3: $(decisions 3)" ;;
 esac
 grep '"slower"' "$tmp/whole.jsonl" | sed 's/[^0-9.,-]//g' | awk -F, '{exit !($2 >= 40 && $2 <= 44 && $5 > 0.0008 && \
     $5 < 0.0012 && $6 > 0.0025 && $6 < 0.0035)}' || miss "slower: $(grep slower "$tmp/whole.jsonl")"

@@ -1,106 +1,11 @@
 /* Laws of the policy adaptive, on workers whose speeds are made up and change. SEED=7 make
  * prop_adaptive draws others. */
-#include "base/rng.h"
-#include "testing.h"
-#include <crew/policy.h>
-#include <inttypes.h>
-#include <math.h>
-#include <string.h>
-
-enum { N = 24, TASKS = 400 };
-
-static uint64_t drawn;
-
-static double unit(void)
-{
-    return crew_rng_unit(test_seed(), CREW_STREAM_TEST, 2, drawn++);
-}
-
-static uint32_t below(uint32_t n)
-{
-    return (uint32_t)(unit() * n);
-}
-
-/* The policy at work. A task takes unit_s mean_s (1 - cv + cv Exp(1)). */
-struct world {
-    void *self;
-    uint32_t n;
-    uint64_t round;
-    double unit_s, mean_s[N], cv;
-    bool available[N];
-    uint64_t quota[N];
-    double busy_s[N]; /* of the last round */
-};
-
-static const struct crew_policy_ops *ops(void)
-{
-    return crew_policy_find("adaptive");
-}
-
-static void world_open(struct world *w, uint32_t n, const char *settings, const double *tasks,
-                       const double *mean_s)
-{
-    *w = (struct world){.n = n, .unit_s = 1, .cv = 0.05};
-    struct crew_policy_config cfg = {.struct_size = sizeof cfg,
-                                     .n = n,
-                                     .seed = 3,
-                                     .settings = settings,
-                                     .prior_tasks = tasks,
-                                     .prior_mean_s = mean_s};
-    for (uint32_t i = 0; i < n; i++) {
-        w->available[i] = true;
-        w->mean_s[i] = 1 + 9 * unit();
-    }
-    assert_int_equal(ops()->create(&cfg, &w->self, NULL), CREW_OK);
-}
-
-static void world_plan(struct world *w, uint64_t tasks)
-{
-    bool open[N] = {false}, overrun[N] = {false};
-    struct crew_plan_request rq = {++w->round, tasks, w->n, w->available};
-    struct crew_plan p = {w->quota, open, overrun};
-    struct crew_error err;
-    memset(w->quota, 0, sizeof w->quota);
-    ops()->plan(w->self, &rq, &p);
-    if (crew_plan_check(&rq, &p, &err) != CREW_OK)
-        fail_msg("n %u, %" PRIu64 " tasks: %s", w->n, tasks, err.text);
-}
-
-static void world_observe(struct world *w)
-{
-    static struct crew_timing t[TASKS];
-    size_t m = 0;
-    for (uint32_t i = 0; i < w->n; i++) {
-        w->busy_s[i] = 0;
-        for (uint64_t j = 0; j < w->quota[i]; j++, m++) {
-            double s = w->unit_s * w->mean_s[i] * (1 - w->cv - w->cv * log(1 - unit()));
-            t[m] = (struct crew_timing){i, (uint32_t)m, 0, s, (double)NAN, 1, 0, true};
-            w->busy_s[i] += s;
-        }
-    }
-    ops()->observe(w->self, t, m);
-}
-
-static void world_rounds(struct world *w, int rounds, uint64_t tasks)
-{
-    for (int k = 0; k < rounds; k++) {
-        world_plan(w, tasks);
-        world_observe(w);
-    }
-}
-
-static double longest(const struct world *w, const uint64_t *quota)
-{
-    double most = 0;
-    for (uint32_t i = 0; i < w->n; i++)
-        most = fmax(most, (double)quota[i] * w->mean_s[i]);
-    return most;
-}
+#include "adaptive_world.h"
 
 /* What the plan takes by the true means, over the best. */
 static double off_best(const struct world *w, uint64_t tasks)
 {
-    double cost[N], scratch[N], most = 0;
+    double cost[N] = {0}, scratch[N], most = 0;
     uint64_t best[N];
     uint32_t m = 0;
     for (uint32_t i = 0; i < w->n; i++)
@@ -257,107 +162,6 @@ static void plans_follow_changes(void **state)
         }
         ops()->destroy(w.self);
     }
-}
-
-/* 2 fast workers, 14 that are `times` as slow: B = 8 leaves them nothing, and each retry makes
- * the round longer. */
-static void open_parked(struct world *w, const char *settings, double times)
-{
-    world_open(w, 16, settings, NULL, NULL);
-    for (uint32_t i = 0; i < 16; i++)
-        w->mean_s[i] = i < 2 ? 1 : times;
-    world_rounds(w, 20, 8);
-}
-
-/* Of the rounds from here on: the whole, what retries made longer, and their own time. */
-struct bill {
-    double time_s, worker_s, longer_s, retry_s, dearest_s;
-    int retries;
-};
-
-static struct bill pay(struct world *w, int rounds)
-{
-    struct bill b = {0};
-    for (int round = 0; round < rounds; round++) {
-        double fast = 0, slow = 0;
-        world_rounds(w, 1, 8);
-        for (uint32_t i = 0; i < 16; i++) {
-            b.worker_s += w->busy_s[i];
-            fast = i < 2 ? fmax(fast, w->busy_s[i]) : fast;
-            slow += i < 2 ? 0 : w->busy_s[i];
-        }
-        b.retries += slow > 0;
-        b.time_s += fmax(fast, slow);
-        b.longer_s += fmax(slow - fast, 0);
-        b.retry_s += slow;
-        b.dearest_s = fmax(b.dearest_s, slow);
-    }
-    return b;
-}
-
-static void retries_cost_no_more_than_they_may(void **state)
-{
-    (void)state;
-    static const double explore[] = {0.002, 0.01, 0.05}, times[] = {4.5, 20, 300};
-    for (int e = 0; e < 3; e++)
-        for (int t = 0; t < 3; t++) {
-            struct world w;
-            char settings[40];
-            snprintf(settings, sizeof settings, "explore=%g", explore[e]);
-            open_parked(&w, settings, times[t]);
-            struct bill b = pay(&w, 20000);
-            if (!(b.longer_s <= 1.1 * explore[e] * b.time_s + 2 * b.dearest_s) ||
-                !(b.retry_s <= 1.1 * explore[e] * b.worker_s + 2 * b.dearest_s))
-                fail_msg("explore %g, %g times: %g of %g s, %g of %g s", explore[e], times[t],
-                         b.longer_s, b.time_s, b.retry_s, b.worker_s);
-            /* and what they may cost is spent */
-            assert_true(b.longer_s + b.dearest_s >= 0.5 * explore[e] * b.time_s ||
-                        b.retry_s + b.dearest_s >= 0.5 * explore[e] * b.worker_s);
-            assert_true(b.retries > 0);
-            ops()->destroy(w.self);
-        }
-    struct world w;
-    open_parked(&w, "explore=0", 4.5);
-    assert_int_equal(pay(&w, 5000).retries, 0);
-    ops()->destroy(w.self);
-}
-
-static void a_parked_worker_that_is_fast_again_is_taken_back(void **state)
-{
-    (void)state;
-    for (int object = 0; object < 20; object++) {
-        struct world w;
-        world_open(&w, 8, NULL, NULL, NULL);
-        for (uint32_t i = 0; i < 8; i++)
-            w.mean_s[i] = 1;
-        world_rounds(&w, 100, 16);
-        w.mean_s[0] = w.mean_s[1] = 4; /* the others take 3 for 3 tasks each */
-        world_rounds(&w, 100, 16);
-        assert_true(w.quota[0] + w.quota[1] <= 1);
-        w.mean_s[0] = w.mean_s[1] = 1;
-        /* earned: 1 % of rounds of 3 s; a retry costs 1 s more, so 33 rounds; the next
-         * one follows at once, as the first was not as expensive */
-        world_rounds(&w, 100, 16);
-        if (w.quota[0] != 2 || w.quota[1] != 2)
-            fail_msg("they have %d and %d tasks", (int)w.quota[0], (int)w.quota[1]);
-        ops()->destroy(w.self);
-    }
-}
-
-/* Its first task of all took 500 times as long. */
-static void an_outlier_at_first_parks_nobody_for_long(void **state)
-{
-    (void)state;
-    struct world w;
-    world_open(&w, 8, NULL, NULL, NULL);
-    for (uint32_t i = 0; i < 8; i++)
-        w.mean_s[i] = i ? 1 : 500;
-    world_rounds(&w, 1, 8);
-    w.mean_s[0] = 1;
-    world_rounds(&w, 250,
-                 24); /* at most two rounds long it is taken for: 100 rounds, doubled */
-    assert_in_range(w.quota[0], 2, 4);
-    ops()->destroy(w.self);
 }
 
 static void who_was_away_is_welcome_back(void **state)
@@ -528,9 +332,6 @@ int main(void)
         cmocka_unit_test(an_untried_worker_gets_one_task_and_the_others_the_rest),
         cmocka_unit_test(nobody_is_flooded_after_an_alarm),
         cmocka_unit_test(plans_follow_changes),
-        cmocka_unit_test(retries_cost_no_more_than_they_may),
-        cmocka_unit_test(a_parked_worker_that_is_fast_again_is_taken_back),
-        cmocka_unit_test(an_outlier_at_first_parks_nobody_for_long),
         cmocka_unit_test(who_was_away_is_welcome_back),
         cmocka_unit_test(a_profile_is_where_it_starts),
         cmocka_unit_test(a_profile_soon_gives_way),

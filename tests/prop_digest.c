@@ -146,9 +146,9 @@ static uint64_t plain(const struct recipe *r)
 
 /* ---- The trainer ---- */
 
-static const char *const policies[] = {"uniform",         "fixed", "queue",
-                                       "ata:alpha=0.001", "ata",   "ata-empirical:eta=0.25",
-                                       "ata-empirical"};
+static const char *const policies[] = {"uniform",         "fixed",   "queue",
+                                       "ata:alpha=0.001", "ata",     "ata-empirical:eta=0.25",
+                                       "ata-empirical",   "adaptive"};
 enum { POLICIES = sizeof policies / sizeof *policies };
 static const char *const times[] = {"", "1", "1,2.5", "3,1,2",          "",
                                     "", "",  "",      "1,2,3,4,5,6,7,8"};

@@ -24,7 +24,7 @@ static void the_same_task_numbers_give_the_bits_of_the_threads(void **state)
     (void)state;
     static const char *const policies[] = {"fixed", "uniform",       "ata:alpha=0.001",
                                            "ata",   "ata-empirical", "ata-empirical:eta=0.25",
-                                           "queue"};
+                                           "queue", "adaptive"};
     static const char *const speeds[] = {"1*1ms", "2*1ms 1*exp(1ms,2ms)",
                                          "3*1ms 10*uniform(1ms,2ms) 4*exp(0ms,9ms)"};
     static const uint32_t batches[] = {1, 7, 40};

@@ -1,5 +1,5 @@
-/* The scenarios: their sizes, and machines whose speeds change, against what is worked out by
- * hand. */
+/* The oracle; scenarios: their sizes, and machines whose speeds change, against what is worked
+ * out by hand. */
 #include "base/stats.h"
 #include "exec/loop.h"
 #include "exec/sim.h"
@@ -20,12 +20,42 @@ static const struct crew_policy_figures *simulate(const struct crew_simulation_c
     return result.figures;
 }
 
+static void is_near(double a, double b, double tolerance)
+{
+    if (!(fabs(a - b) <= tolerance))
+        fail_msg("%.17g is not within %g of %.17g", a, tolerance, b);
+}
+
 static crew_speeds *open_scenario(const char *name, uint32_t n)
 {
     crew_speeds *s;
     if (crew_scenario_create(name, n, &s, &err) != CREW_OK)
         fail_msg("%s", err.text);
     return s;
+}
+
+static void the_oracle_has_no_regret_and_others_stand_beside_it(void **state)
+{
+    (void)state;
+    struct crew_simulation_config cfg = {.speeds = "1s@0..6,3s@6.. 2s",
+                                         .batch_tasks = 1,
+                                         .rounds = 10,
+                                         .policy = "oracle,fixed,uniform,queue",
+                                         .seeds = "1"};
+    /* 1 s, then 2 s; fixed stays with the first worker */
+    const struct crew_policy_figures *f = simulate(&cfg);
+    is_near(f[0].round_s.mean, 1.5, 0);
+    is_near(f[0].regret_s.mean, 0, 0);
+    is_near(f[0].loss_ratio.mean, 1, 0);
+    is_near(f[0].oracle_ratio.mean, 1, 0);
+    is_near(f[1].round_s.mean, 2, 0);
+    is_near(f[1].oracle_ratio.mean, 20.0 / 15, 1e-12);
+    is_near(f[1].loss_ratio.mean, 20.0 / 15, 1e-12);
+    assert_true(isnan(f[3].loss_ratio.mean) && !isnan(f[3].oracle_ratio.mean));
+    cfg.policy = "fixed";
+    f = simulate(&cfg);
+    assert_true(isnan(f[0].oracle_ratio.mean));
+    is_near(f[0].loss_ratio.mean, 20.0 / 15, 1e-12);
 }
 
 static void what_is_not_said_is_the_scenarios_own(void **state)
@@ -209,6 +239,7 @@ static void the_co_runner_comes_and_goes_at_random_by_seed_and_round_alone(void 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_oracle_has_no_regret_and_others_stand_beside_it),
         cmocka_unit_test(what_is_not_said_is_the_scenarios_own),
         cmocka_unit_test(the_best_split_takes_what_it_is_to_take),
         cmocka_unit_test(times_have_the_means_they_are_said_to_have),

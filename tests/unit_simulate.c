@@ -154,29 +154,6 @@ static void regret_follows_speeds_that_change(void **state)
     is_near(simulate(&cfg)->regret_s.mean, 5 * (3 - 2), 0);
 }
 
-/* ---- The oracle ---- */
-
-static void the_oracle_has_no_regret_and_others_stand_beside_it(void **state)
-{
-    (void)state;
-    struct crew_simulation_config cfg =
-        base_config("1s@0..6,3s@6.. 2s", "oracle,fixed,uniform,queue");
-    cfg.batch_tasks = 1; /* 1 s, then 2 s; fixed stays with the first worker */
-    const struct crew_policy_figures *f = simulate(&cfg);
-    is_near(f[0].round_s.mean, 1.5, 0);
-    is_near(f[0].regret_s.mean, 0, 0);
-    is_near(f[0].loss_ratio.mean, 1, 0);
-    is_near(f[0].oracle_ratio.mean, 1, 0);
-    is_near(f[1].round_s.mean, 2, 0);
-    is_near(f[1].oracle_ratio.mean, 20.0 / 15, 1e-12);
-    is_near(f[1].loss_ratio.mean, 20.0 / 15, 1e-12);
-    assert_true(isnan(f[3].loss_ratio.mean) && !isnan(f[3].oracle_ratio.mean));
-    cfg.policy = "fixed";
-    f = simulate(&cfg);
-    assert_true(isnan(f[0].oracle_ratio.mean));
-    is_near(f[0].loss_ratio.mean, 20.0 / 15, 1e-12);
-}
-
 /* ---- Learning, and what is known before ---- */
 
 static void what_was_measured_before_saves_exploring(void **state)
@@ -499,7 +476,6 @@ int main(void)
         cmocka_unit_test(uniform_waits_for_the_largest_of_exponential_times),
         cmocka_unit_test(regret_is_that_of_the_proxy_loss),
         cmocka_unit_test(regret_follows_speeds_that_change),
-        cmocka_unit_test(the_oracle_has_no_regret_and_others_stand_beside_it),
         cmocka_unit_test(what_was_measured_before_saves_exploring),
         cmocka_unit_test(ata_takes_alpha_from_the_true_means),
         cmocka_unit_test(figures_are_means_over_seeds),

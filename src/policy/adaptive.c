@@ -35,8 +35,8 @@ typedef int64_t pair_of_bits __attribute__((vector_size(16)));
 /* Least share of a mean that a score is; tasks below which a worker is young; most tasks that
  * what was measured before counts for; wall time over CPU time of a preempted task. */
 static const double FLOOR = 0.05, YOUNG = 8, PRIOR_TASKS = 50, PREEMPTED = 1.5;
-/* Numbers of a state. */
-enum { GLOBALS = 7, PER_WORKER = sizeof(struct crew_pace) / sizeof(double) };
+/* Numbers of a state, and arrays. */
+enum { GLOBALS = 7, PER_WORKER = sizeof(struct crew_pace) / sizeof(double), ARRAYS = 6 };
 
 struct settings {
     double width, explore, memory;
@@ -50,12 +50,13 @@ struct adaptive {
     struct crew_retry retry;
     bool learning;          /* the last plan: somebody was tried for the first time, or again */
     struct crew_pace *pace; /* [n] */
-    double *seen;           /* [n] last round with a task, 0: none */
-    double *mean;           /* [even n] of pace; 0: not known */
-    double *root;           /* [even n] 1 / sqrt(K_i), 0 where not known */
-    double *limit;          /* [n] most tasks a round may give */
-    double *score;          /* [even n] s_i of the last plan */
-    double *hope;           /* [n] its mean, or what that was before it became slower */
+    double *numbers;        /* [ARRAYS][even n], which are: */
+    double *mean;           /* of pace; 0: not known */
+    double *root;           /* 1 / sqrt(K_i), 0 where not known */
+    double *score;          /* s_i of the last plan */
+    double *hope;           /* mean, or what that was before it became slower */
+    double *limit;          /* most tasks a round may give */
+    double *seen;           /* last round with a task, 0: none */
     bool *lone;             /* [n] its mean is that of one task */
     struct crew_policy_event *event; /* [n] of the last round, one a worker */
     size_t n_events;
@@ -87,12 +88,7 @@ static void destroy(void *self)
         return;
     crew_share_close(&a->share);
     crew_free(a->pace);
-    crew_free(a->seen);
-    crew_free(a->mean);
-    crew_free(a->root);
-    crew_free(a->limit);
-    crew_free(a->score);
-    crew_free(a->hope);
+    crew_free(a->numbers);
     crew_free(a->lone);
     crew_free(a->event);
     crew_free(a);
@@ -128,20 +124,17 @@ static void start_from(struct adaptive *a, const struct crew_policy_config *cfg)
 static crew_status take_memory(struct adaptive *a, uint32_t n, struct crew_error *err)
 {
     size_t even = crew_round_up(n, 2);
+    double **array[ARRAYS] = {&a->mean, &a->root, &a->score, &a->hope, &a->limit, &a->seen};
     TRY(crew_share_open(&a->share, n, err));
     a->pace = crew_zalloc(n * sizeof *a->pace);
-    a->seen = crew_zalloc(n * sizeof *a->seen);
-    a->mean = crew_zalloc(even * sizeof *a->mean);
-    a->root = crew_zalloc(even * sizeof *a->root);
-    a->limit = crew_zalloc(n * sizeof *a->limit);
-    a->score = crew_zalloc(even * sizeof *a->score);
-    a->hope = crew_zalloc(n * sizeof *a->hope);
+    a->numbers = crew_zalloc(ARRAYS * even * sizeof *a->numbers);
     a->lone = crew_zalloc(n * sizeof *a->lone);
     a->event = crew_zalloc(n * sizeof *a->event);
-    return a->pace && a->seen && a->mean && a->root && a->limit && a->score && a->hope &&
-                   a->lone && a->event
-               ? CREW_OK
-               : crew_fail(err, CREW_ENOMEM, "not enough memory for %u workers", n);
+    if (!a->pace || !a->numbers || !a->lone || !a->event)
+        return crew_fail(err, CREW_ENOMEM, "not enough memory for %u workers", n);
+    for (size_t k = 0; k < ARRAYS; k++)
+        *array[k] = a->numbers + k * even;
+    return CREW_OK;
 }
 
 static crew_status create(const struct crew_policy_config *cfg, void **self,
@@ -331,23 +324,17 @@ static size_t events(const void *self, const struct crew_policy_event **out)
 static size_t save(const void *self, double *out, size_t cap)
 {
     const struct adaptive *a = self;
-    const double all[GLOBALS] = {a->noise.tasks,
-                                 a->noise.squares,
-                                 a->noise.window,
-                                 a->noise.odd,
-                                 a->retry.time_s,
-                                 a->retry.worker_s,
-                                 a->retry.next == CREW_NOBODY ? -1 : (double)a->retry.next};
+    const struct crew_retry *r = &a->retry;
+    double all[GLOBALS] = {
+        [4] = r->time_s, r->worker_s, r->next == CREW_NOBODY ? -1 : (double)r->next};
+    memcpy(all, &a->noise, sizeof a->noise);
     size_t n = GLOBALS + (size_t)a->share.n * (1 + PER_WORKER);
     for (size_t j = 0; j < n && j < cap; j++) {
-        size_t i = j < GLOBALS ? 0 : (j - GLOBALS) / (1 + PER_WORKER),
-               k = j < GLOBALS ? 0 : (j - GLOBALS) % (1 + PER_WORKER);
-        if (j < GLOBALS)
-            out[j] = all[j];
-        else if (k == 0)
-            out[j] = a->seen[i];
-        else
-            memcpy(&out[j], (const char *)&a->pace[i] + (k - 1) * sizeof *out, sizeof *out);
+        size_t i = (j - GLOBALS) / (1 + PER_WORKER), k = (j - GLOBALS) % (1 + PER_WORKER);
+        const void *from = j < GLOBALS ? &all[j]
+                           : k == 0    ? &a->seen[i]
+                                       : (const double *)(const void *)&a->pace[i] + (k - 1);
+        memcpy(&out[j], from, sizeof *out);
     }
     return n;
 }

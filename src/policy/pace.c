@@ -128,11 +128,14 @@ static double fast_residual(double c, double r)
     return r < 0 ? (-log1p(r) - c2 * (1.0 / 2 + c2 / 12)) / sd : -r / sd;
 }
 
-/* r = x / m - 1 */
+/* r = x / m - 1. Most tasks leave both sums at 0: -ln(1 + r) > c only if r < -c / (1 + c). */
 static enum crew_news look_for_change(struct crew_pace *p, double own, double r,
                                       const struct crew_task_time *t)
 {
-    double c = fmax(own, CV_LEAST), unsure = sqrt(1 + 1 / p->tasks);
+    double c = fmax(own, CV_LEAST);
+    if (p->slower <= 0 && p->faster <= 0 && r <= c && r * (1 + c) >= -c)
+        return CREW_NEWS_NONE;
+    double unsure = sqrt(1 + 1 / p->tasks);
     add_to_sum(&p->slower, &p->slower_tasks, &p->slower_s, fmin(r / (c * unsure), MOST_UP), t);
     add_to_sum(&p->faster, &p->faster_tasks, &p->faster_s, fast_residual(c, r) / unsure, t);
     bool slower = p->slower > SLOWER;
