@@ -74,7 +74,6 @@ static void run(void *self, uint32_t worker)
     crew_trainer *t = self;
     (void)worker;
     crew_status status = CREW_OK;
-    begin_run(t);
     t->timed_out = virtually_late(t) && !crew_trainer_finished(t);
     while (status == CREW_OK && (t->unmeasured || !crew_trainer_finished(t)) && !t->timed_out &&
            !atomic_load_explicit(&t->stop, memory_order_relaxed))
@@ -101,8 +100,7 @@ static void finish(crew_trainer *t)
 /* The caller's thread sleeps, and keeps the real limits. */
 crew_status crew_trainer_run(crew_trainer *t, struct crew_error *err)
 {
-    double limit = t->virtual_time ? 0 : t->cfg.time_limit_s,
-           spent = t->goes_on ? t->spent_s : 0;
+    double limit = t->virtual_time ? 0 : t->cfg.time_limit_s;
     TRY(crew_trainer_usable(t, err));
     if (t->running)
         return crew_fail(err, CREW_ESTATE, "the trainer is running: not a call for callbacks");
@@ -110,7 +108,8 @@ crew_status crew_trainer_run(crew_trainer *t, struct crew_error *err)
     t->late = t->stopped = false;
     atomic_store_explicit(&t->overdue, 0, memory_order_relaxed);
     t->run_error.status = CREW_OK;
-    double until_s = limit > 0 ? crew_now_s() + limit - spent : (double)INFINITY;
+    begin_run(t); /* before the limit is counted from: what it cuts off has used it up */
+    double until_s = limit > 0 ? crew_now_s() + limit - t->spent_s : (double)INFINITY;
     crew_pool_begin(t->pool, run, t);
     bool ended = crew_watch(t, until_s);
     if (!ended)
