@@ -7,6 +7,8 @@
  * and back, and times by -log(u). Its random numbers are others, so its mean round may differ
  * by what chance allows: by more than 1 % ends the program.
  *
+ * Then a round of policy adaptive. Yardstick: one of policy ata, on the same machine.
+ *
  * Then a round of a machine of a million workers whose means are known. Yardstick: one pass
  * over those means. */
 #include "bench.h"
@@ -36,6 +38,7 @@ static void check(crew_status status, const struct crew_error *err)
 /* ---- Ours ---- */
 
 struct crew_side {
+    const char *policy; /* NULL: ata */
     crew_speeds *speeds;
     struct crew_loop loop;
     uint32_t tasks;
@@ -59,7 +62,7 @@ static void open_loop(struct crew_side *c, bool prior)
     memset(&c->loop, 0, sizeof c->loop);
     check(crew_loop_init(&c->loop, n), NULL);
     c->loop.executor = &crew_sim;
-    c->loop.policy = crew_policy_find("ata");
+    c->loop.policy = crew_policy_find(c->policy ? c->policy : "ata");
     check(crew_sim_create(&sim, &c->loop.executor_self, &err), &err);
     check(c->loop.policy->create(&policy, &c->loop.policy_self, &err), &err);
     c->round = 0;
@@ -252,6 +255,24 @@ static bool compare(const struct bench_report *report)
     return fabs(off) <= 0.01;
 }
 
+/* What learning more costs, once means are known. */
+static void compare_policies(const struct bench_report *report)
+{
+    struct crew_side ata = {.tasks = B}, adaptive = {.policy = "adaptive", .tasks = B};
+    open_speeds(&ata, N);
+    open_speeds(&adaptive, N);
+    open_loop(&ata, true);
+    open_loop(&adaptive, true);
+    struct bench b[] = {{.name = "ata", .run = whole_round, .self = &ata},
+                        {.name = "adaptive", .run = whole_round, .self = &adaptive}};
+    bench_run(b, 2);
+    bench_rows(report, "paper-sqrt, n = 459, B = 23: planning, drawing, learning", b, 2);
+    close_loop(&ata);
+    close_loop(&adaptive);
+    close_speeds(&ata);
+    close_speeds(&adaptive);
+}
+
 static void one_pass(void *self)
 {
     struct crew_side *c = self;
@@ -283,6 +304,7 @@ int main(void)
     struct bench_report report;
     bench_begin(&report, "sim", "rounds in virtual time, policy ata");
     bool same = compare(&report);
+    compare_policies(&report);
     measure_many(&report);
     bench_end(&report);
     if (!same)

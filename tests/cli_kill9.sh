@@ -30,11 +30,12 @@ afresh() {
 read_log() {
     eval "$(awk -v every=$every '
         function of_line() {match($0, /"round":[0-9]+/); return substr($0, RSTART + 8, RLENGTH - 8) + 0}
-        /^\{"event":"resume"/ {saved = at = round = of_line(); parts++}
+        /^\{"event":"resume"/ {tried = saved = at = round = of_line(); parts++}
         /^\{"event":"round".*\}$/ {round = of_line()}
         /^\{"event":"checkpoint".*\}$/ {
-            due = saved + every > at ? saved + every : at + 1
+            due = tried + every > at ? tried + every : at + 1 # of one that failed, too
             late += of_line() > due
+            tried = of_line()
             if (/"error":null\}$/) saved = of_line()
             at = round
         }

@@ -65,6 +65,15 @@ static void fade(double *tasks, double *sum, double *sum2, double most)
         *sum2 *= by;
 }
 
+/* The same, now and then: halved at twice as many. */
+static void halve(double *tasks, double *sum, double most)
+{
+    if (*tasks <= 2 * most)
+        return;
+    *tasks /= 2;
+    *sum /= 2;
+}
+
 /* ---- Noise ---- */
 
 static double own_cv(const struct crew_pace *p, double cv)
@@ -84,10 +93,10 @@ static void add_residual(struct crew_pace *p, struct crew_noise *noise, double c
     double weight = work * p->tasks / (p->tasks + 1);
     noise->tasks += work;
     noise->squares += weight * square_of(r, cv);
-    fade(&noise->tasks, &noise->squares, NULL, NOISE_TASKS);
+    halve(&noise->tasks, &noise->squares, NOISE_TASKS);
     p->checks += work;
     p->squares += weight * square_of(r, own);
-    fade(&p->checks, &p->squares, NULL, OWN_TASKS);
+    halve(&p->checks, &p->squares, OWN_TASKS);
 }
 
 /* ---- Changes ---- */
@@ -209,9 +218,9 @@ enum crew_news crew_pace_add(struct crew_pace *p, struct crew_noise *noise, doub
         p->seconds = t->work * t->seconds;
         return CREW_NEWS_FIRST;
     }
-    double mean = p->seconds / p->tasks, r = t->seconds / mean - 1, own = own_cv(p, cv);
+    double r = t->seconds * p->tasks / p->seconds - 1, own = own_cv(p, cv);
     bool odd = r > fmax(ODD_LEAST, ODD_CV * own) || (t->preempted && r > PREEMPTED);
-    move_window(p, noise, t->work, odd ? t->work * (t->seconds - mean) : 0);
+    move_window(p, noise, t->work, odd ? t->work * (t->seconds - p->seconds / p->tasks) : 0);
     enum crew_news bursts = judge_bursts(p, noise);
     if (odd) {
         p->row += t->work;
