@@ -20,8 +20,11 @@ struct recipe {
 
 static const struct recipe recipes[] = {
     {"softmax", "sgd", 1, 7}, /* rounds of 7, 7, 7 and 5 tasks, the last one short */
-    {"mlp:9", "adam", 2, 7},    {"mlp:9,5", "sgd:nesterov,weight-decay=0.01", 3, 16},
-    {"softmax", "adamw", 4, 1}, {"mlp:12", "adam", 5, 40}, /* one round is the whole epoch */
+    {"mlp:9", "adam", 2, 7},
+    {"mlp:9,5", "sgd:nesterov,weight-decay=0.01", 3, 16},
+    {"softmax", "adamw", 4, 1},
+    {"mlp:12", "adam", 5, 40}, /* one round is the whole epoch */
+    {"cnn:conv1x2-3,relu,norm,pool1,dropout0.3,fc7", "adam", 6, 7},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes };
 
@@ -90,8 +93,8 @@ static void plain_close(struct plain *p)
     crew_free(p->workspace);
 }
 
-static void plain_task(struct plain *p, uint32_t task, const uint32_t *row, uint32_t rows,
-                       float weight)
+static void plain_task(struct plain *p, const struct crew_task_context *context,
+                       const uint32_t *row, uint32_t rows, float weight)
 {
     float x[RIG_TASK_ROWS][RIG_FEATURES];
     uint32_t label[RIG_TASK_ROWS];
@@ -100,12 +103,11 @@ static void plain_task(struct plain *p, uint32_t task, const uint32_t *row, uint
         memcpy(x[i], rig_x[row[i]], sizeof x[i]);
         label[i] = rig_label[row[i]];
     }
-    const struct crew_task_context context = {.task = task};
     const struct crew_batch batch = {&x[0][0], label, rows, weight};
-    assert_int_equal(p->ops->gradient(p->model, &context, p->params, &batch, p->workspace,
-                                      false, grad[task], &loss),
+    assert_int_equal(p->ops->gradient(p->model, context, p->params, &batch, p->workspace, false,
+                                      grad[context->task], &loss),
                      CREW_OK);
-    there[task] = true;
+    there[context->task] = true;
 }
 
 static void plain_step(struct plain *p, uint32_t tasks)
@@ -128,16 +130,19 @@ static uint64_t plain(const struct recipe *r)
 {
     struct plain p;
     uint32_t order[RIG_ROWS];
+    uint64_t round = 1;
     plain_open(&p, r);
     for (uint32_t epoch = 1; epoch <= EPOCHS; epoch++) {
         crew_rng_shuffle(r->seed, CREW_STREAM_EPOCH, epoch, order, RIG_ROWS);
         for (uint32_t at = 0, end; at < RIG_ROWS; at = end) {
-            uint32_t tasks = 0;
+            struct crew_task_context context = {r->seed, round++, 0, NULL};
             end = min(at + r->tasks * RIG_TASK_ROWS, RIG_ROWS);
-            for (uint32_t row = at; row < end; row += RIG_TASK_ROWS)
-                plain_task(&p, tasks++, order + row, min(RIG_TASK_ROWS, end - row),
+            for (uint32_t row = at; row < end; row += RIG_TASK_ROWS) {
+                plain_task(&p, &context, order + row, min(RIG_TASK_ROWS, end - row),
                            1.0f / (float)(end - at));
-            plain_step(&p, tasks);
+                context.task++;
+            }
+            plain_step(&p, context.task);
         }
     }
     plain_close(&p);
@@ -331,7 +336,8 @@ static bool repeat_round(void *user, const struct crew_record *r)
     assert_int_equal(rows, r->rows);
     for (uint32_t t = 0; t < SLOTS; t++)
         if (w->kept[t])
-            plain_task(&w->plain, t, w->row[t], w->rows[t], 1.0f / (float)rows);
+            plain_task(&w->plain, &(struct crew_task_context){.task = t}, w->row[t], w->rows[t],
+                       1.0f / (float)rows);
     plain_step(&w->plain, w->t->round_rows.tasks + w->t->round_rows.spare);
     assert_int_equal(crew_trainer_get_params(w->t, params, w->plain.n, NULL), CREW_OK);
     assert_memory_equal(params, w->plain.params, w->plain.n * sizeof *params);

@@ -90,23 +90,3 @@ void crew_fill_bias(float *y, const float *bias, size_t rows, size_t width)
     for (size_t r = 0; r < rows; r++)
         memcpy(y + r * width, bias, width * sizeof *y);
 }
-
-void crew_relu(float *restrict y, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        y[i] = y[i] < 0.0f ? 0.0f : y[i];
-}
-
-void crew_relu_back(float *restrict d, const float *restrict y, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        d[i] = y[i] > 0.0f ? d[i] : 0.0f;
-}
-
-void crew_sum_rows(float *restrict sum, const float *restrict d, size_t rows, size_t width)
-{
-    memset(sum, 0, width * sizeof *sum);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t j = 0; j < width; j++)
-            sum[j] += d[r * width + j];
-}

@@ -17,11 +17,5 @@ double crew_softmax_loss(float *z, const uint32_t *label, size_t rows, size_t cl
 
 /* y[r][j] = bias[j] */
 void crew_fill_bias(float *y, const float *bias, size_t rows, size_t width);
-/* y = max(y, 0); NaN stays */
-void crew_relu(float *y, size_t n);
-/* d[i] = 0 where y[i] is not positive: the way back through relu, y being its output */
-void crew_relu_back(float *d, const float *y, size_t n);
-/* sum[j] = sum over rows of d[r][j], top to bottom */
-void crew_sum_rows(float *sum, const float *d, size_t rows, size_t width);
 
 #endif

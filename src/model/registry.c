@@ -1,7 +1,8 @@
 #include "base/text.h"
-#include "model/mlp.h"
+#include "model/sequential.h"
 
-static const struct crew_model_ops *const models[] = {&crew_model_softmax, &crew_model_mlp};
+static const struct crew_model_ops *const models[] = {&crew_model_softmax, &crew_model_mlp,
+                                                      &crew_model_cnn};
 
 const struct crew_model_ops *crew_model_at(size_t i)
 {
