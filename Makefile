@@ -24,7 +24,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wcast-qual -Wwrite-strin
         -Wstrict-prototypes -Wmissing-prototypes -Wdouble-promotion -Werror
 PKGS := openblas hwloc jansson zlib
 pkg   = $(shell pkg-config $(1) $(2))
-STD  := -std=c11 -ffp-contract=off -pthread -D_GNU_SOURCE -Iinclude -Isrc -DCREW_VERSION='"$(VERSION)"'
+STD  := -std=c11 -ffp-contract=off -fno-math-errno -pthread -D_GNU_SOURCE -Iinclude -Isrc -DCREW_VERSION='"$(VERSION)"'
 ALL_CFLAGS = $(STD) -fPIC -fvisibility=hidden $(WARN) $(CFLAGS.$(MODE)) $(CFLAGS) $(call pkg,--cflags,$(PKGS))
 LIBS       = $(call pkg,--libs,$(PKGS)) -lm -pthread
 LINK       = $(CC) $(ALL_CFLAGS) $(LDFLAGS.$(MODE)) $(LDFLAGS)

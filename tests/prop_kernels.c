@@ -1,7 +1,7 @@
 /* Every kind of kernels this processor has against plain loops of the definition, and the kinds
  * against each other. */
+#include "base/kernels.h"
 #include "base/rng.h"
-#include "model/kernels.h"
 #include "testing.h"
 #include <math.h>
 #include <stdio.h>
@@ -172,6 +172,63 @@ static void sums_and_maxima_go_by_column(void **state)
     }
 }
 
+/* Loops over single values have the same bits in all kinds, whatever their length. */
+static void steps_have_the_bits_of_their_formulas(void **state)
+{
+    (void)state;
+    enum { MOST = 67 };
+    const struct crew_sgd_step sgd = {0.7f, 0.01f, 0.9f, 0.1f, 1, 0.9f};
+    const struct crew_adam_step adam = {0.7f,   0.01f,   0.9f,  0.1f, 0.999f,
+                                        0.001f, 0.9999f, 0.02f, 1.3f, 1e-8f};
+    for (size_t n = 1; n < MOST; n++)
+        for (size_t kind = 0; crew_kernels_at(kind); kind++) {
+            const struct crew_kernels *k = crew_kernels_at(kind);
+            float w[MOST], v[MOST], a[MOST], m[MOST], q[MOST], sum[MOST], plain[MOST];
+            const float *g = in, *start = in + 100;
+            for (size_t i = 0; i < n; i++) {
+                w[i] = a[i] = sum[i] = plain[i] = start[i];
+                v[i] = m[i] = in[200 + i];
+                q[i] = in[300 + i] * in[300 + i];
+            }
+            k->sgd(&sgd, g, w, v, n);
+            k->sgd(&sgd, g, plain, NULL, n);
+            k->adam(&adam, g, a, m, q, n);
+            k->add(sum, g, n);
+            for (size_t i = 0; i < n; i++) {
+                float e = g[i] * 0.7f + 0.01f * start[i], u = 0.9f * in[200 + i] + e;
+                float mean = 0.9f * in[200 + i] + 0.1f * e,
+                      square = 0.999f * (in[300 + i] * in[300 + i]) + 0.001f * e * e;
+                assert_true(v[i] == u && w[i] == start[i] - 0.1f * (1 * e + 0.9f * u));
+                assert_true(plain[i] == start[i] - 0.1f * e);
+                assert_true(m[i] == mean && q[i] == square);
+                assert_true(a[i] ==
+                            start[i] * 0.9999f - 0.02f * mean / (sqrtf(square) * 1.3f + 1e-8f));
+                assert_true(sum[i] == start[i] + g[i]);
+            }
+        }
+}
+
+/* Where y is not positive the gradient is 0, in the copy and in the sum. */
+static void spreading_masks_and_sums(void **state)
+{
+    (void)state;
+    enum { N = 5, DEPTH = 19, STEP = 23 };
+    for (size_t kind = 0; crew_kernels_at(kind); kind++)
+        for (int relu = 0; relu < 2; relu++) {
+            float out[N * STEP] = {0}, sum[DEPTH] = {0}, want[DEPTH] = {0};
+            crew_kernels_at(kind)->spread(out, STEP, d, relu ? in : NULL, sum, N, DEPTH);
+            for (size_t i = 0; i < N; i++)
+                for (size_t c = 0; c < STEP; c++) {
+                    size_t at = i * DEPTH + c;
+                    float e = c < DEPTH && (!relu || in[at] > 0) ? d[at] : 0;
+                    assert_true(out[i * STEP + c] == e);
+                    if (c < DEPTH)
+                        want[c] += e;
+                }
+            assert_memory_equal(sum, want, sizeof sum);
+        }
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -194,6 +251,8 @@ int main(void)
         cmocka_unit_test(the_gradient_of_weights_is_its_definition),
         cmocka_unit_test(relu_opens_above_0),
         cmocka_unit_test(sums_and_maxima_go_by_column),
+        cmocka_unit_test(steps_have_the_bits_of_their_formulas),
+        cmocka_unit_test(spreading_masks_and_sums),
     };
     test_print_seed();
     return cmocka_run_group_tests(tests, prepare, NULL);

@@ -4,7 +4,7 @@
 #ifndef CREW_MODEL_LAYER_H
 #define CREW_MODEL_LAYER_H
 
-#include "model/kernels.h"
+#include "base/kernels.h"
 #include <crew/model.h>
 
 enum { CREW_MAX_LAYERS = 64 };

@@ -4,6 +4,7 @@
  * (adamw). */
 #include "train/optimizer.h"
 #include "base/error.h"
+#include "base/kernels.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include <math.h>
@@ -44,6 +45,7 @@ static const struct crew_option adamw_settings[] = {
     BETAS, DECAY("0.01", "taken off the weights, times the learning rate"), END};
 
 struct crew_optimizer {
+    const struct crew_kernels *kernels;
     size_t kind;
     size_t n_params;
     struct settings set;
@@ -53,51 +55,41 @@ struct crew_optimizer {
 };
 
 /* state[0]: velocity. v = mu v + g; w -= lr v, or lr (g + mu v) */
-static void update_sgd(const crew_optimizer *o, double lr, float scale,
-                       const float *restrict grad, float *restrict params, size_t first,
-                       size_t n)
+static void update_sgd(const crew_optimizer *o, double lr, float scale, const float *grad,
+                       float *params, size_t first, size_t n)
 {
-    float rate = (float)lr, mu = (float)o->set.momentum, decay = (float)o->set.weight_decay;
-    const float *restrict g = grad + first;
-    float *restrict w = params + first;
-    if (!o->state[0]) {
-        for (size_t i = 0; i < n; i++)
-            w[i] -= rate * (g[i] * scale + decay * w[i]);
-        return;
-    }
-    float *restrict v = o->state[0] + first;
-    /* nesterov: d + mu v; else v: both are a d + b v */
-    float a = o->set.nesterov ? 1.0f : 0.0f, b = o->set.nesterov ? mu : 1.0f;
-    for (size_t i = 0; i < n; i++) {
-        float d = g[i] * scale + decay * w[i];
-        v[i] = mu * v[i] + d;
-        w[i] -= rate * (a * d + b * v[i]);
-    }
+    const float mu = (float)o->set.momentum;
+    const bool nesterov = o->set.nesterov; /* d + mu v; else v: both are a d + b v */
+    const struct crew_sgd_step s = {.scale = scale,
+                                    .decay = (float)o->set.weight_decay,
+                                    .mu = mu,
+                                    .rate = (float)lr,
+                                    .a = nesterov ? 1.0f : 0.0f,
+                                    .b = nesterov ? mu : 1.0f};
+    o->kernels->sgd(&s, grad + first, params + first, o->state[0] ? o->state[0] + first : NULL,
+                    n);
 }
 
 /* state[0]: mean, state[1]: square; decoupled: weight decay acts on the weights, not on the
  * gradient. */
-static void step_adam(const crew_optimizer *o, double lr, float scale,
-                      const float *restrict grad, float *restrict params, size_t first,
-                      size_t n, bool decoupled)
+static void step_adam(const crew_optimizer *o, double lr, float scale, const float *grad,
+                      float *params, size_t first, size_t n, bool decoupled)
 {
-    float b1 = (float)o->set.beta1, b2 = (float)o->set.beta2, eps = (float)o->set.eps;
-    /* Not 1 - b2 of the rounded one: that of 0.999 is off by 1.3e-5, which the correction would
-     * not know. */
-    float c1 = (float)(1 - o->set.beta1), c2 = (float)(1 - o->set.beta2);
-    float decay = decoupled ? 0.0f : (float)o->set.weight_decay;
-    float shrink = decoupled ? (float)(1.0 - lr * o->set.weight_decay) : 1.0f;
-    float rate = (float)(lr / (1.0 - o->power1));
-    float correct = (float)(1.0 / sqrt(1.0 - o->power2));
-    const float *restrict g = grad + first;
-    float *restrict w = params + first, *restrict m = o->state[0] + first,
-                    *restrict v = o->state[1] + first;
-    for (size_t i = 0; i < n; i++) {
-        float d = g[i] * scale + decay * w[i];
-        m[i] = b1 * m[i] + c1 * d;
-        v[i] = b2 * v[i] + c2 * d * d;
-        w[i] = w[i] * shrink - rate * m[i] / (sqrtf(v[i]) * correct + eps);
-    }
+    const struct crew_adam_step s = {
+        .scale = scale,
+        .decay = decoupled ? 0.0f : (float)o->set.weight_decay,
+        .b1 = (float)o->set.beta1,
+        /* Not 1 - b2 of the rounded one: that of 0.999 is off by 1.3e-5, which the correction
+         * would not know. */
+        .c1 = (float)(1 - o->set.beta1),
+        .b2 = (float)o->set.beta2,
+        .c2 = (float)(1 - o->set.beta2),
+        .shrink = decoupled ? (float)(1.0 - lr * o->set.weight_decay) : 1.0f,
+        .rate = (float)(lr / (1.0 - o->power1)),
+        .correct = (float)(1.0 / sqrt(1.0 - o->power2)),
+        .eps = (float)o->set.eps};
+    o->kernels->adam(&s, grad + first, params + first, o->state[0] + first, o->state[1] + first,
+                     n);
 }
 
 static void update_adam(const crew_optimizer *o, double lr, float scale, const float *grad,
@@ -162,6 +154,7 @@ crew_status crew_optimizer_create(const char *spec, double momentum, size_t n_pa
     char what[64];
     snprintf(what, sizeof what, "optimizer %s", kinds[k].entry.name);
     o->kind = k;
+    o->kernels = crew_kernels_at(0);
     o->n_params = n_params;
     o->power1 = o->power2 = 1;
     crew_option_defaults(kinds[k].entry.settings, &o->set);

@@ -10,6 +10,7 @@
  * keeps a block that was taken and returned meanwhile from being mistaken (ABA) Checked by:
  * prop_reduce, make MODE=tsan prop_reduce */
 #include "train/reduce.h"
+#include "base/kernels.h"
 #include "base/mem.h"
 #include <stdatomic.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 enum { PASS = 2048 }; /* floats summed at a time: the target stays in the first cache */
 
 struct crew_reduce {
+    const struct crew_kernels *kernels;
     size_t n_params, stride; /* floats; stride: rounded to a cache line pair */
     uint32_t max_tasks, n_blocks;
     uint32_t tasks, levels; /* of this round; 2^levels >= tasks */
@@ -60,6 +62,7 @@ crew_reduce *crew_reduce_create(size_t n_params, uint32_t tasks, uint32_t holes,
     crew_reduce *r = crew_zalloc(sizeof *r);
     if (!r)
         return NULL;
+    r->kernels = crew_kernels_at(0);
     r->n_params = n_params;
     r->stride = stride_of(n_params);
     r->max_tasks = tasks;
@@ -140,12 +143,6 @@ double *crew_reduce_loss(crew_reduce *r, uint32_t block)
     return &r->loss[block];
 }
 
-static void add(float *restrict to, const float *restrict from, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        to[i] += from[i];
-}
-
 /* to = ((to + from[0]) + from[1]) + ...: every level of the tree in one pass over memory. */
 static void fold(crew_reduce *r, uint32_t to, const uint32_t *from, uint32_t n)
 {
@@ -153,7 +150,7 @@ static void fold(crew_reduce *r, uint32_t to, const uint32_t *from, uint32_t n)
     for (size_t at = 0; at < r->n_params; at += PASS) {
         size_t some = r->n_params - at < PASS ? r->n_params - at : PASS;
         for (uint32_t i = 0; i < n; i++)
-            add(sum + at, crew_reduce_sum(r, from[i]) + at, some);
+            r->kernels->add(sum + at, crew_reduce_sum(r, from[i]) + at, some);
     }
     for (uint32_t i = 0; i < n; i++) {
         r->loss[to] += r->loss[from[i]];

@@ -5,7 +5,8 @@
  *   TILE          outputs computed at a time, <= 12: as many sums as registers hold
  *   LOAD, STORE, SPLAT, MULTIPLY_ADD(a, b, c) = a b + c, POSITIVE(v) = max(v, 0), NaN stays
  */
-#include "model/kernels.h"
+#include "base/kernels.h"
+#include <math.h>
 #include <string.h>
 
 enum { PER_BLOCK = CREW_BLOCK / LANES, OUTPUTS = 96 };
@@ -167,9 +168,41 @@ TARGET static void spread(float *restrict out, size_t out_step, const float *res
     }
 }
 
-#define KERNELS                                                                           \
-    {                                                                                     \
-        .name = NAME, .conv_row = conv_row, .conv_gradient = conv_gradient, .relu = relu, \
-        .relu_back = relu_back, .sum_rows = sum_rows, .maximum = maximum, .give = give,   \
-        .spread = spread                                                                  \
+TARGET static void add(float *restrict to, const float *restrict from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] += from[i];
+}
+
+TARGET static void sgd(const struct crew_sgd_step *step, const float *restrict g,
+                       float *restrict w, float *restrict v, size_t n)
+{
+    const struct crew_sgd_step s = *step; /* in registers: no store can change it */
+    for (size_t i = 0; i < n && !v; i++)
+        w[i] -= s.rate * (g[i] * s.scale + s.decay * w[i]);
+    for (size_t i = 0; i < n && v; i++) {
+        float d = g[i] * s.scale + s.decay * w[i];
+        v[i] = s.mu * v[i] + d;
+        w[i] -= s.rate * (s.a * d + s.b * v[i]);
+    }
+}
+
+TARGET static void adam(const struct crew_adam_step *step, const float *restrict g,
+                        float *restrict w, float *restrict m, float *restrict v, size_t n)
+{
+    const struct crew_adam_step s = *step;
+    for (size_t i = 0; i < n; i++) {
+        float d = g[i] * s.scale + s.decay * w[i];
+        m[i] = s.b1 * m[i] + s.c1 * d;
+        v[i] = s.b2 * v[i] + s.c2 * d * d;
+        w[i] = w[i] * s.shrink - s.rate * m[i] / (sqrtf(v[i]) * s.correct + s.eps);
+    }
+}
+
+#define KERNELS                                                             \
+    {                                                                       \
+        .name = NAME, .conv_row = conv_row, .conv_gradient = conv_gradient, \
+        .relu = relu, .relu_back = relu_back, .sum_rows = sum_rows,         \
+        .maximum = maximum, .give = give, .spread = spread, .add = add,     \
+        .sgd = sgd, .adam = adam                                            \
     }

@@ -1,5 +1,5 @@
 /* Vectors of 16 floats: servers and some desktops since 2017. */
-#include "model/kernels_kinds.h"
+#include "base/kernels_kinds.h"
 
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -14,7 +14,7 @@ typedef __m512 vec;
 #define MULTIPLY_ADD(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define POSITIVE(v) _mm512_max_ps(_mm512_setzero_ps(), v)
 
-#include "model/kernels_body.h"
+#include "base/kernels_body.h"
 
 const struct crew_kernels crew_kernels_avx512 = KERNELS;
 #endif

@@ -1,5 +1,5 @@
 /* Vectors of 8 floats, fused multiply and add: x86 since 2013. */
-#include "model/kernels_kinds.h"
+#include "base/kernels_kinds.h"
 
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -14,7 +14,7 @@ typedef __m256 vec;
 #define MULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define POSITIVE(v) _mm256_max_ps(_mm256_setzero_ps(), v) /* NaN in the second: it */
 
-#include "model/kernels_body.h"
+#include "base/kernels_body.h"
 
 const struct crew_kernels crew_kernels_avx2 = KERNELS;
 #endif

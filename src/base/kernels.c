@@ -1,4 +1,4 @@
-#include "model/kernels_kinds.h"
+#include "base/kernels_kinds.h"
 
 #ifdef __x86_64__
 static bool has_avx512(void)

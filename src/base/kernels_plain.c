@@ -1,6 +1,6 @@
 /* What every processor of the architecture has: vectors of 4 floats on x86-64 and 64-bit Arm,
  * where multiply and add fuse; elsewhere what the compiler makes of single floats. */
-#include "model/kernels_kinds.h"
+#include "base/kernels_kinds.h"
 
 #define TARGET
 #if defined(__x86_64__)
@@ -34,6 +34,6 @@ typedef float vec;
 #define POSITIVE(v) ((v) < 0.0f ? 0.0f : (v))
 #endif
 
-#include "model/kernels_body.h"
+#include "base/kernels_body.h"
 
 const struct crew_kernels crew_kernels_plain = KERNELS;

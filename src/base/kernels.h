@@ -1,9 +1,8 @@
-/* The hot loops of models that are not BLAS, once for each kind of vector unit; chosen when a
- * model is made. Each output is one chain of operations in the order its comment gives,
- * whatever the vector width, so all kinds that fuse multiply and add give the same bits;
- * `plain` on x86 rounds twice. */
-#ifndef CREW_MODEL_KERNELS_H
-#define CREW_MODEL_KERNELS_H
+/* The hot loops that are not BLAS, once for each kind of vector unit; chosen at run time. Each
+ * output is one chain of operations in the order its comment gives, whatever the vector width,
+ * so all kinds that fuse multiply and add give the same bits; `plain` on x86 rounds twice. */
+#ifndef CREW_BASE_KERNELS_H
+#define CREW_BASE_KERNELS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,8 +35,25 @@ struct crew_conv_gradient {
     float *grad; /* [depth][CREW_BLOCK] added to */
 };
 
+/* One step of momentum SGD: d = scale g + decay w, v = mu v + d, w -= rate (a d + b v). */
+struct crew_sgd_step {
+    float scale, decay, mu, rate, a, b;
+};
+
+/* One step of Adam: d = scale g + decay w, m = b1 m + c1 d, v = b2 v + c2 d d,
+ * w = shrink w - rate m / (sqrt(v) correct + eps). */
+struct crew_adam_step {
+    float scale, decay, b1, c1, b2, c2, shrink, rate, correct, eps;
+};
+
 struct crew_kernels {
     const char *name;
+    /* to[i] += from[i] */
+    void (*add)(float *to, const float *from, size_t n);
+    /* v NULL: without momentum, w -= rate d */
+    void (*sgd)(const struct crew_sgd_step *s, const float *g, float *w, float *v, size_t n);
+    void (*adam)(const struct crew_adam_step *s, const float *g, float *w, float *m, float *v,
+                 size_t n);
     /* out[i][c] = bias[c] + sum over r, k of in[r][i step + k] weight[r][k][c], r first */
     void (*conv_row)(const struct crew_conv_row *a);
     /* grad[k][c] += sum over rows r, outputs i of in[r][i step + k] d[r][i][c], r first */
