@@ -1,11 +1,16 @@
 # make demo       train the bundled digits set      make test            every test and rule
 # make            library and command               make prop_minmax     one file of tests/
 # make install    PREFIX, DESTDIR                   make MODE=tsan test  thread sanitizer (asan: the other two)
-# make bench      benchmarks                        make deps            install what is missing
+# make bench      all benchmarks, 3 minutes         make bench_reduce    one file of bench/
+# make deps       install what is missing           make V=1             show the commands
 # make paper      the ATA paper's figures, simulated
 # make adaptive   what the policy adaptive is to reach, simulated
 # make fuzz       hostile files, FUZZ_S=60 seconds a reader, by clang's libFuzzer
 # make kill9      runs that are killed KILLS=200 times and gone on with
+# make hotplug    CPUs that go offline and return during a run, in a guest
+# make soak       half an hour (SOAK_S=1800) of training while quotas, co-runners and bindings change
+# make help       this
+# What is made goes to build/release, or O=FOLDER; figures to bench.json and bench_NAME.json there.
 
 VERSION   := 0.1.0
 SOVERSION := $(shell sed -n 's/^.define CREW_ABI_VERSION \([0-9]*\)u$$/\1/p' include/crew/crew.h)
@@ -27,7 +32,9 @@ pkg   = $(shell pkg-config $(1) $(2))
 STD  := -std=c11 -ffp-contract=off -fno-math-errno -pthread -D_GNU_SOURCE -Iinclude -Isrc -DCREW_VERSION='"$(VERSION)"'
 ALL_CFLAGS = $(STD) -fPIC -fvisibility=hidden $(WARN) $(CFLAGS.$(MODE)) $(CFLAGS) $(call pkg,--cflags,$(PKGS))
 LIBS       = $(call pkg,--libs,$(PKGS)) -lm -pthread
-LINK       = $(CC) $(ALL_CFLAGS) $(LDFLAGS.$(MODE)) $(LDFLAGS)
+# Instead of the command: what it makes. Nothing with make -s.
+short      = $(if $(V),,@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,printf '%-5s%s\n' $(1) $(2);))
+LINK       = $(call short,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS.$(MODE)) $(LDFLAGS)
 
 LIB   := $(patsubst %.c,$O/%.o,$(filter-out src/cli/%,$(wildcard src/*/*.c)))
 CLI   := $(patsubst %.c,$O/%.o,$(wildcard src/cli/*.c))
@@ -37,7 +44,7 @@ TESTS := $(sort $(basename $(notdir $(wildcard tests/unit_*.c tests/prop_*.c tes
 CLIS  := $(sort $(basename $(notdir $(wildcard tests/cli_*.sh))))
 BENCH := $(sort $(basename $(notdir $(wildcard bench/bench_*.c))))
 
-.PHONY: all demo test deps testdeps layers bench paper adaptive fuzz fuzz_build kill9 install clean $(TESTS) $(CLIS) $(BENCH)
+.PHONY: all demo help test deps testdeps layers bench paper adaptive fuzz fuzz_build kill9 soak install clean $(TESTS) $(CLIS) $(BENCH)
 .SECONDARY:
 
 all: $O/crew $O/libcrew.so.$(SOVERSION)
@@ -51,6 +58,9 @@ test: testdeps
 	@tests/layers.sh
 	@tests/run.sh $O $(TESTS) $(CLIS)
 
+help:
+	@sed -n 's/^# //p; /^$$/q' $(firstword $(MAKEFILE_LIST))
+
 deps:
 	@.ci/deps build
 
@@ -59,7 +69,7 @@ testdeps:
 
 $O/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call short,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 # The one object that knows where data sets are installed: made again when PREFIX changes.
 $O/src/data/catalog.o: CFLAGS += -DCREW_DATADIR='"$(PREFIX)/share/crew/datasets"'
@@ -71,7 +81,7 @@ FORCE:
 
 $O/libcrew.a: $(LIB)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call short,AR,$@)$(AR) rcs $@ $^
 
 $O/libcrew.so.$(SOVERSION): $(LIB)
 	$(LINK) -shared -Wl,-soname,$(@F) $^ $(LIBS) -o $@
@@ -97,6 +107,12 @@ fuzz_build: $(FUZZ:%=$O/tests/%)
 
 kill9: all
 	@CREW='$(abspath $O)/crew' KILLS=$(or $(KILLS),200) sh tests/cli_kill9.sh
+
+hotplug: all
+	@CREW='$(abspath $O)/crew' sh tests/hotplug.sh
+
+soak: all
+	@python3 tests/soak.py '$(abspath $O)/crew' $(or $(SOAK_S),1800)
 
 fuzz:
 	@tests/fuzz.sh $(FUZZ_S) $(FUZZ)

@@ -10,6 +10,7 @@ golden help_predict predict -h
 golden help_sim help sim
 golden help_resume help resume
 golden help_speeds help speeds
+golden help_trouble help trouble
 golden help_speeds sim --speeds help
 golden help_speeds train --speeds help
 golden list list
@@ -23,13 +24,21 @@ golden list_datasets eval --data help FILE
 golden list_scenarios list scenarios
 golden list_scenarios sim --scenario help
 
-for about in resume sim speeds train; do
+for about in resume trouble sim speeds train; do
     run help $about
     [ "$(awk 'length > 80' "$tmp/out")" = "" ] || miss "help $about: lines over 80 columns"
 done
 for option in --data --policy --batch-tasks --task-rows --log --save --json --time-limit; do
     holds "$option"
 done
+# What `help trouble` quotes, the program says.
+"$CREW" help trouble | tr '\n' ' ' | sed 's/  */ /g' | grep -o '"[^"]*"' | tr -d '"' >"$tmp/quoted"
+[ "$(wc -l <"$tmp/quoted")" -ge 10 ] || miss "help trouble: quotes"
+tr '\0' '\n' <"$CREW" >"$tmp/texts"
+while read -r quoted; do
+    grep -aF -e "$quoted" "$tmp/texts" | grep -avF -e "\"$quoted\"" | grep -avq '^  ' ||
+        miss "help trouble: nobody says '$quoted'"
+done <"$tmp/quoted"
 run train --bind help
 [ "$code" -eq 0 ] && holds "strict" || miss "train --bind help"
 

@@ -11,12 +11,13 @@ static const struct crew_st_tensor *find(const crew_st_file *f, const char *name
 {
     const struct crew_st_tensor *t = crew_st_find(f, name, CREW_ST_F32);
     t = t ? t : crew_st_find(f, name, CREW_ST_F64);
-    return t ? t : crew_st_find(f, name, CREW_ST_I64);
+    t = t ? t : crew_st_find(f, name, CREW_ST_I64);
+    return t ? t : crew_st_find(f, name, CREW_ST_U8);
 }
 
 static size_t bytes_of(const struct crew_st_tensor *t)
 {
-    return t->count * (t->type == CREW_ST_F32 ? 4 : 8);
+    return t->count * (t->type == CREW_ST_U8 ? 1 : t->type == CREW_ST_F32 ? 4 : 8);
 }
 
 static void check_tensor(const struct crew_st_tensor *t, size_t n)

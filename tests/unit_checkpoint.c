@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "checkpoint_rig.h"
+#include "train/safetensors.h"
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -134,6 +135,25 @@ static void epochs_are_whole_when_they_are_asked_for(void **state)
                 ck_exists(ck_file(ck_dir, 48)) && count(ck_dir) == 3);
 }
 
+/* Epochs of a few rounds take less than a write: the end of a later one is waited for. */
+static void epochs_are_whole_also_when_the_writing_takes_longer(void **state)
+{
+    (void)state;
+    uint64_t *round;
+    size_t n;
+    struct crew_config cfg = ck_config();
+    cfg.epochs = 200;
+    cfg.every = "1epochs";
+    (void)ck_run(cfg, 0);
+    assert_int_equal(crew_folder_list(ck_dir, &round, &n, NULL), CREW_OK);
+    for (size_t i = 0; i < n; i++)
+        if (round[i] % 4) /* rounds an epoch */
+            fail_msg("one of %zu is of round %llu, in the middle of an epoch", n,
+                     (unsigned long long)round[i]);
+    assert_true(n > 2 && round[0] == 800);
+    crew_free(round);
+}
+
 static void a_request_writes_one_after_the_round(void **state)
 {
     (void)state;
@@ -222,6 +242,53 @@ static void a_checkpoint_is_a_model_of_its_round(void **state)
     assert_int_equal(e.rows, RIG_ROWS);
     crew_network_destroy(net);
     crew_trainer_destroy(t);
+}
+
+/* So PyTorch's reader takes it, too, also where parameters and moments are odd in number. */
+static void its_tensors_are_aligned(void **state)
+{
+    (void)state;
+    struct crew_config cfg = ck_config();
+    struct told told = {.n = 0};
+    crew_dataset *before = rig_data.train;
+    crew_st_file *f;
+    assert_int_equal(crew_dataset_wrap(&rig_x[0][0], rig_label, RIG_ROWS, RIG_FEATURES,
+                                       RIG_CLASSES | 1, &rig_data.train, NULL),
+                     CREW_OK);
+    cfg.model = "mlp:10";
+    crew_trainer_destroy(watched(&cfg, &told));
+    crew_dataset_destroy(rig_data.train);
+    rig_data.train = before;
+    assert_true(told.n_params % 2 == 1);
+    assert_int_equal(crew_st_read(ck_file(ck_dir, 0), &f, NULL), CREW_OK);
+    for (int k = 0; k < CREW_STATE_PARTS; k++) {
+        const char *name = crew_state_name((enum crew_state_part)k);
+        const struct crew_st_tensor *x = crew_st_find(f, name, CREW_ST_F64);
+        if (!x || (uintptr_t)x->data % sizeof(double)) /* the file begins at such a place */
+            fail_msg("%s is not where it can be mapped", name);
+    }
+    assert_non_null(crew_st_find(f, "optimizer.1", CREW_ST_F32)); /* adam's */
+    assert_int_equal(crew_st_find(f, "checksum", CREW_ST_U8)->count, 8);
+    crew_st_close(f);
+}
+
+/* Before there is a best epoch, nothing of what lay in memory goes to the file. */
+static void best_is_written_once_it_is_there(void **state)
+{
+    (void)state;
+    struct crew_config cfg = ck_config();
+    struct told told = {.n = 0};
+    crew_st_file *f;
+    ck_validate(false);
+    cfg.best = true;
+    crew_trainer *t = watched(&cfg, &told);
+    assert_int_equal(crew_trainer_get_params(t, told.params, told.n_params, NULL), CREW_OK);
+    assert_int_equal(crew_st_read(ck_file(ck_dir, 0), &f, NULL), CREW_OK);
+    assert_memory_equal(crew_st_find(f, "best", CREW_ST_F32)->data, told.params,
+                        told.n_params * sizeof(float));
+    crew_st_close(f);
+    crew_trainer_destroy(t);
+    ck_do_not_validate();
 }
 
 /* The weights that the caller put there are those that are saved. */
@@ -395,10 +462,13 @@ int main(void)
         CASE(one_is_written_before_and_one_after_the_run),
         CASE(they_are_written_as_often_as_is_asked),
         CASE(epochs_are_whole_when_they_are_asked_for),
+        CASE(epochs_are_whole_also_when_the_writing_takes_longer),
         CASE(a_request_writes_one_after_the_round),
         CASE(how_often_is_read_whole_or_refused),
         CASE(the_newest_ones_are_kept),
         CASE(a_checkpoint_is_a_model_of_its_round),
+        CASE(its_tensors_are_aligned),
+        CASE(best_is_written_once_it_is_there),
         CASE(weights_set_between_rounds_are_saved),
         CASE(a_run_whose_checkpoints_fail_goes_on),
         CASE(a_folder_that_cannot_be_written_to_is_told_before_training),

@@ -183,57 +183,6 @@ static void is_refused(const char *what)
         fail_msg("%s: status %d, '%s'", what, status, err.text);
 }
 
-/* A seal is a checksum of all before it, and the end of the file. */
-static void sealed_files_come_back_or_are_refused(void **state)
-{
-    (void)state;
-    const double numbers[] = {0.5, -2, 1e300};
-    const float floats[] = {1, 2, 3};
-    const struct crew_st_tensor tensor[] = {
-        {.name = "odd", .n_dims = 1, .dims = {3}, .data = floats, .count = 3},
-        {.name = "numbers",
-         .type = CREW_ST_F64,
-         .n_dims = 1,
-         .dims = {3},
-         .data = numbers,
-         .count = 3}};
-    const struct crew_st_meta meta[] = {{"a", "b"}};
-    crew_st_file *f;
-    double back[3];
-    size_t n;
-    assert_int_equal(crew_st_write(path, true, true, meta, 1, tensor, 2, &err), CREW_OK);
-    assert_int_equal(crew_st_read(path, &f, &err), CREW_OK);
-    assert_true(crew_st_sealed(f));
-    assert_null(crew_st_find(f, "numbers", CREW_ST_F32));
-    memcpy(back, crew_st_find(f, "numbers", CREW_ST_F64)->data, sizeof back);
-    assert_memory_equal(back, numbers, sizeof back);
-    crew_st_close(f);
-    uint8_t *bytes = get(&n);
-    for (size_t i = 0; i < n; i++) { /* what is not seen as damaged is not sealed */
-        bytes[i] ^= 4;
-        put(bytes, n);
-        bytes[i] ^= 4;
-        crew_status status = crew_st_read(path, &f, &err);
-        assert_true(status == CREW_EFORMAT || !crew_st_sealed(f));
-        crew_st_close(f);
-    }
-    free(bytes);
-    assert_int_equal(crew_st_write(path, true, false, meta, 1, tensor, 2, &err), CREW_OK);
-    assert_int_equal(crew_st_read(path, &f, &err), CREW_OK);
-    assert_false(crew_st_sealed(f));
-    crew_st_close(f);
-    const struct crew_st_tensor two[] = {/* a checksum that is not at the end is none */
-                                         {.name = "checksum",
-                                          .type = CREW_ST_I64,
-                                          .n_dims = 1,
-                                          .dims = {1},
-                                          .data = numbers,
-                                          .count = 1},
-                                         tensor[0]};
-    assert_int_equal(crew_st_write(path, true, false, meta, 1, two, 2, &err), CREW_OK);
-    is_refused("a checksum before the end");
-}
-
 static void a_header_that_nobody_reads_is_not_written(void **state)
 {
     (void)state;
@@ -484,7 +433,6 @@ int main(void)
         cmocka_unit_test(tensors_and_texts_come_back),
         cmocka_unit_test(a_network_comes_back),
         cmocka_unit_test(class_names_that_are_not_utf_8_are_refused),
-        cmocka_unit_test(sealed_files_come_back_or_are_refused),
         cmocka_unit_test(a_header_that_nobody_reads_is_not_written),
         cmocka_unit_test(hostile_headers_are_refused),
         cmocka_unit_test(lengths_beyond_the_file_are_refused),

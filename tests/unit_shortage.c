@@ -106,6 +106,55 @@ static void checkpoints_are_written_all_the_same(void **state)
     assert_int_equal(system(command), 0);
 }
 
+static char where[64]; /* files of its checkpoints */
+static unsigned whole; /* that were there once they were told */
+
+static void on_checkpoint(void *user, const struct crew_checkpoint_record *r)
+{
+    (void)user;
+    whole += r->status == CREW_OK && !strncmp(r->path, where, strlen(where)) &&
+             access(r->path, F_OK) == 0;
+}
+
+/* The only worker takes the only thread: it saves, too, between rounds. */
+static void without_a_thread_that_saves_rounds_wait(void **state)
+{
+    (void)state;
+    struct crew_config cfg = rig_config();
+    struct crew_summary s;
+    char folder[] = "/tmp/crew-shortage-XXXXXX", command[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(where, sizeof where, "%s", folder);
+    most = 100;
+    const uint64_t want = rig_result(&cfg);
+    cfg.checkpoint = folder;
+    cfg.every = "1rounds";
+    cfg.keep = 2;
+    cfg.on_checkpoint = on_checkpoint;
+    most = 1;
+    whole = 0;
+    crew_trainer *t = rig_trainer(&cfg);
+    assert_int_equal(live, 1);
+    assert_non_null(find_note(t, "the thread that saves does not start: Resource temporarily "
+                                 "unavailable: rounds wait while a checkpoint is written"));
+    crew_trainer_request_checkpoint(t);
+    rig_run(t);
+    crew_trainer_summary(t, &s);
+    assert_int_equal(s.weights_digest, want);
+    /* Each round's, as none can be skipped for want of time. */
+    assert_true(s.checkpoints == s.rounds && whole == s.rounds && !s.checkpoint_failed);
+    rig_run(t);
+    crew_trainer_destroy(t);
+    assert_int_equal(live, 0);
+    cfg.every = "1h";
+    t = rig_trainer(&cfg); /* and goes on from them */
+    crew_trainer_summary(t, &s);
+    assert_true(s.resumed && s.resumed_round == 24);
+    crew_trainer_destroy(t);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 /* Threads that compute for virtual workers are nobody's business. */
 static void virtual_workers_are_as_many_as_were_described(void **state)
 {
@@ -131,6 +180,7 @@ int main(void)
         cmocka_unit_test(fewer_threads_are_fewer_workers),
         cmocka_unit_test(no_thread_at_all_is_told),
         cmocka_unit_test(checkpoints_are_written_all_the_same),
+        cmocka_unit_test(without_a_thread_that_saves_rounds_wait),
         cmocka_unit_test(virtual_workers_are_as_many_as_were_described),
     };
     return cmocka_run_group_tests(tests, rig_open, rig_close);

@@ -85,15 +85,83 @@ static void print_resume(FILE *to)
           "                            goes on\n"
           "One that was ignored from the start stays so, as HUP under nohup.\n"
           "\n"
+          "what a kill or a power cut can cost\n"
+          "  What was trained since the newest file was begun: up to --every, or the time\n"
+          "  that writing a file takes if it is more, and this time once more. The round is\n"
+          "  finished first; with --every in epochs, the epoch, or the next one if the file\n"
+          "  before is not written yet. Training goes on while a file is written; where no\n"
+          "  thread can be started for that, rounds wait, and a note says so.\n"
+          "\n"
           "A save that fails, as on a full disk, is told; training goes on, and what was\n"
-          "saved before is there. Exit code 1 if the last one failed, 3 if there are\n"
-          "checkpoints and none is whole.\n",
+          "saved before is there; the next one is due --every later. Exit code 1 if the\n"
+          "last one failed, 3 if there are checkpoints and none is whole, or the newest one\n"
+          "cannot be read for want of permission or descriptors: it may be whole.\n",
           to);
+}
+
+/* What is quoted stands in messages of the program: tests/cli_help.sh looks. */
+static void print_trouble(FILE *to)
+{
+    fputs(
+        "trouble: what to do when a run does not go as it should\n"
+        "\n"
+        "training is slow\n"
+        "  crew cores shows which cores the workers get and why not others, crew bench\n"
+        "  what each is worth. Notes before the first round tell of \"workers share\"\n"
+        "  cores, of \"another crew runs on\" them, or that \"the BLAS kernel is forced\"\n"
+        "  (unset the variable). Much idle time and tasks of some ten microseconds in\n"
+        "  the last table: a larger --task-rows.\n"
+        "\n"
+        "cores differ\n"
+        "  The default policy learns by how much. crew bench --save-profile FILE measures\n"
+        "  it before, crew train --profile FILE starts from there, and crew compare\n"
+        "  --policy all tells which policy is the best one here.\n"
+        "\n"
+        "a container has half a core\n"
+        "  \"the quota of the control group\" decides how many workers there are. Less than\n"
+        "  a core is \"throttled\": some tasks take long, and nothing is wrong. More\n"
+        "  --workers do not help, a larger quota does.\n"
+        "\n"
+        "a core is taken away\n"
+        "  \"lost their core\": others do the tasks, until it is back. The weights stay\n"
+        "  the same.\n"
+        "\n"
+        "memory is refused (exit code 7)\n"
+        "  \"takes about\" so much, and less \"MB are free\" here or in the control group:\n"
+        "  fewer --workers or --task-rows, a smaller model, --optimizer sgd.\n"
+        "\n"
+        "a loss or gradient \"is not finite\" (exit code 6)\n"
+        "  The message has the rows of the data to look at. A smaller --lr, --clip 1;\n"
+        "  --on-nan skip leaves such rounds out, rollback returns to the epoch before.\n"
+        "\n"
+        "a task hangs\n"
+        "  --task-timeout SECONDS ends the run with exit code 1 and tells the worker and\n"
+        "  the rows. With --checkpoint the last whole round is saved, and the same\n"
+        "  command goes on. Without a timeout a run waits.\n"
+        "\n"
+        "the disk is full\n"
+        "  \"training goes on\" without that checkpoint. Make room, and \"checkpoints are\n"
+        "  written again\". At the end, \"what is there is older\" and exit code 1: the same\n"
+        "  command goes on from it.\n"
+        "\n"
+        "a checkpoint is damaged\n"
+        "  It is named, and the run \"goes on from\" the one before. If none \"is valid\",\n"
+        "  exit code 3: --checkpoint with a new folder starts afresh. One that cannot be\n"
+        "  opened is not passed over: see to its permission, or to ulimit -n.\n"
+        "\n"
+        "a run was killed, or the power failed\n"
+        "  The same command goes on, if it has --checkpoint: see crew help resume.\n"
+        "\n"
+        "the machine slept, or the run was stopped and continued\n"
+        "  Nothing is to be done. Tasks of minutes without CPU time are no measure of a\n"
+        "  core, and --task-timeout begins anew.\n",
+        to);
 }
 
 const struct help_topic help_topics[] = {
     {"resume", "going on after an interruption: checkpoints and signals", print_resume},
     {"speeds", "how long a task takes on each simulated worker", print_speeds},
+    {"trouble", "what to do when a run does not go as it should", print_trouble},
     {0},
 };
 

@@ -7,7 +7,12 @@
  *   a round is over             <--   is done: the outcome is told
  *
  * While it writes, the snapshot is its own and the next one waits: crew_background publishes it
- * both ways. Nobody else changes status, error, write_s. */
+ * both ways. Nobody else changes status, error, write_s. Where no such thread can be started,
+ * the coordinator writes, and the round waits.
+ *
+ * What a kill can cost: a copy is taken at the end of the first round, or epoch, in which it is
+ * due and the one before is written, and counts once it is written itself. So up to an
+ * interval, or the writing of one where that takes longer, and the writing of the next one. */
 #include "train/checkpoint.h"
 #include "base/blas.h"
 #include "base/bytes.h"
@@ -30,7 +35,7 @@ struct crew_checkpoint {
     enum unit unit;
     double every;
     uint32_t keep;
-    crew_background *writer;
+    crew_background *writer; /* NULL: none could be started */
     struct crew_snapshot snapshot;
     bool writing; /* and its outcome was not told yet */
     bool valid;   /* the newest file is this run's, and of these: */
@@ -38,6 +43,7 @@ struct crew_checkpoint {
     double saved_spent_s, copied_spent_s;
     double copied_s; /* when the last copy was made; the round and epoch it was of */
     uint64_t copied_round, copied_epochs;
+    uint64_t seen_epochs;   /* finished ones, after the round before */
     double copy_s, write_s; /* how long it took */
     crew_status status;     /* of the last one written */
     struct crew_error error;
@@ -196,8 +202,11 @@ static void copy(crew_trainer *t)
     s->round = t->round;
     s->epochs = t->epochs;
     memcpy(s->vector[0], t->params, bytes);
-    for (unsigned k = 1; k < vectors(t); k++)
-        memcpy(s->vector[k], crew_snapshot_vector(t, k - 1, &name), bytes);
+    for (unsigned k = 1; k < vectors(t); k++) {
+        const float *x = crew_snapshot_vector(t, k - 1, &name);
+        bool none = x == t->best && !t->best_epoch; /* yet: what is there is anything */
+        memcpy(s->vector[k], none ? t->params : x, bytes);
+    }
     crew_state_save(t, &s->state);
     c->copied_s = crew_now_s();
     c->copied_round = t->round;
@@ -259,38 +268,57 @@ static void start(crew_trainer *t)
     crew_trainer_count_time(t);
     copy(t);
     t->checkpoint->writing = true;
-    crew_background_start(t->checkpoint->writer, write_file, t->checkpoint);
+    if (t->checkpoint->writer)
+        crew_background_start(t->checkpoint->writer, write_file, t->checkpoint);
+    else
+        write_file(t->checkpoint);
+}
+
+static bool busy(const struct crew_checkpoint *c)
+{
+    return c->writing && c->writer && crew_background_busy(c->writer);
 }
 
 /* ---- When ---- */
 
-static bool due(crew_trainer *t)
+/* epoch_ended: with this round. Who counts in epochs wants whole ones, also where the writing
+ * of one took longer: then the next one is it. */
+static bool due(crew_trainer *t, bool epoch_ended)
 {
     const struct crew_checkpoint *c = t->checkpoint;
     if (atomic_load_explicit(&t->save_asked, memory_order_relaxed))
         return true;
     if (c->unit == SECONDS)
         return crew_now_s() - c->copied_s >= c->every;
-    return c->unit == ROUNDS ? (double)(t->round - c->copied_round) >= c->every
-                             : (double)(t->epochs - c->copied_epochs) >= c->every;
+    return c->unit == ROUNDS
+               ? (double)(t->round - c->copied_round) >= c->every
+               : epoch_ended && (double)(t->epochs - c->copied_epochs) >= c->every;
 }
 
 void crew_checkpoint_begin(crew_trainer *t)
 {
-    if (t->checkpoint)
-        t->checkpoint->copied_s = crew_now_s();
+    if (!t->checkpoint)
+        return;
+    t->checkpoint->copied_s = crew_now_s();
+    t->checkpoint->seen_epochs = t->epochs;
 }
 
 void crew_checkpoint_round(crew_trainer *t)
 {
     struct crew_checkpoint *c = t->checkpoint;
-    if (!c || (c->writing && crew_background_busy(c->writer)))
+    if (!c)
+        return;
+    bool epoch_ended = t->epochs != c->seen_epochs;
+    c->seen_epochs = t->epochs;
+    if (busy(c))
         return;
     if (c->writing)
         tell(t);
-    if (due(t)) {
+    if (due(t, epoch_ended)) {
         atomic_store_explicit(&t->save_asked, false, memory_order_relaxed);
         start(t);
+        if (!c->writer)
+            tell(t);
     }
 }
 
@@ -322,7 +350,8 @@ void crew_checkpoint_settle(crew_trainer *t)
     struct crew_checkpoint *c = t->checkpoint;
     if (!c || !c->writing)
         return;
-    crew_background_wait(c->writer);
+    if (c->writer)
+        crew_background_wait(c->writer);
     tell(t);
 }
 
@@ -339,6 +368,18 @@ static crew_status first_file(crew_trainer *t, struct crew_error *err)
     }
     return crew_fail(err, c->status, "%s",
                      c->error.status != CREW_OK ? c->error.text : crew_status_text(c->status));
+}
+
+/* Without it, the run is slower, not worse. */
+static crew_status start_writer(crew_trainer *t, struct crew_error *err)
+{
+    struct crew_error why;
+    crew_status status = crew_background_create(&t->checkpoint->writer, &why);
+    if (status == CREW_ETHREAD)
+        crew_trainer_add_note(t, "%s: rounds wait while a checkpoint is written", why.text);
+    else if (status != CREW_OK)
+        return crew_fail(err, status, "%s", why.text);
+    return CREW_OK;
 }
 
 static crew_status open_folder(crew_trainer *t, struct crew_error *err)
@@ -384,7 +425,7 @@ crew_status crew_checkpoint_create(crew_trainer *t, struct crew_error *err)
         return CREW_OK;
     }
     TRY(take_memory(t, &c->snapshot, err));
-    TRY(crew_background_create(&c->writer, err));
+    TRY(start_writer(t, err));
     return first_file(t, err); /* also says whether the folder can be written at all */
 }
 

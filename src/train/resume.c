@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "train/checkpoint.h"
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -43,6 +44,18 @@ static crew_status resume_round(crew_trainer *t, const struct crew_snapshot *s,
     return status;
 }
 
+/* What cannot be read now, for want of descriptors or permission, may be whole: to go on from
+ * an older one would lose what was saved. A folder in its place, or nothing any more, is no
+ * file. */
+static bool is_file(const char *folder, uint64_t round)
+{
+    struct stat st;
+    char *path = crew_folder_file(folder, round);
+    bool there = !path || (stat(path, &st) == 0 ? S_ISREG(st.st_mode) : errno != ENOENT);
+    crew_free(path);
+    return there;
+}
+
 /* The newest whole one of round [n], n > 0; those that are damaged are named. */
 static crew_status resume_newest(crew_trainer *t, const struct crew_snapshot *s,
                                  const char *folder, const uint64_t *round, size_t n,
@@ -55,7 +68,7 @@ static crew_status resume_newest(crew_trainer *t, const struct crew_snapshot *s,
         if (status == CREW_OK)
             return CREW_OK;
         first = i ? first : why;
-        if (status != CREW_EFORMAT && status != CREW_EINPUT)
+        if (status != CREW_EFORMAT && !(status == CREW_EINPUT && !is_file(folder, round[i])))
             return crew_fail(err, status, "%s", why.text);
         if (i < NAMED)
             crew_trainer_add_note(t, "%s", why.text);

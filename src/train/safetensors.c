@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "train/output.h"
 #include <crew/machine.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +22,10 @@ static const char SEAL[] = "checksum";
 static const struct dtype {
     const char *name;
     size_t bytes;
-} types[] = {
-    [CREW_ST_F32] = {"F32", 4}, [CREW_ST_F64] = {"F64", 8}, [CREW_ST_I64] = {"I64", 8}};
+} types[] = {[CREW_ST_F32] = {"F32", 4},
+             [CREW_ST_F64] = {"F64", 8},
+             [CREW_ST_I64] = {"I64", 8},
+             [CREW_ST_U8] = {"U8", 1}};
 enum { TYPES = sizeof types / sizeof *types };
 
 static size_t bytes_of(const struct crew_st_tensor *t)
@@ -81,6 +84,19 @@ static char *make_header(const struct crew_st_meta *meta, size_t n_meta,
     return padded;
 }
 
+/* The larger elements first, else as they came: so each tensor lies at a multiple of what its
+ * elements take, which readers that map the file, as PyTorch's does, insist on. */
+static void put_in_order(struct crew_st_tensor *tensor, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        const struct crew_st_tensor x = tensor[i];
+        size_t k = i;
+        for (; k && types[tensor[k - 1].type].bytes < types[x.type].bytes; k--)
+            tensor[k] = tensor[k - 1];
+        tensor[k] = x;
+    }
+}
+
 static crew_status write_pieces(const char *path, bool replace, bool seal,
                                 const struct crew_st_meta *meta, size_t n_meta,
                                 struct crew_st_tensor *tensor, size_t n_tensors,
@@ -91,11 +107,12 @@ static crew_status write_pieces(const char *path, bool replace, bool seal,
     size_t bytes, n = n_tensors + seal;
     if (seal)
         tensor[n_tensors] = (struct crew_st_tensor){.name = SEAL,
-                                                    .type = CREW_ST_I64,
+                                                    .type = CREW_ST_U8,
                                                     .n_dims = 1,
-                                                    .dims = {1},
+                                                    .dims = {sizeof sum},
                                                     .data = &sum,
-                                                    .count = 1};
+                                                    .count = sizeof sum};
+    put_in_order(tensor, n); /* a seal stays the last one */
     char *header = make_header(meta, n_meta, tensor, n, &bytes);
     if (!header)
         return crew_fail(err, CREW_ENOMEM, "no memory to write %s", path);
@@ -151,6 +168,15 @@ static crew_status bad(const crew_st_file *f, struct crew_error *err, const char
                      what);
 }
 
+/* A disk that fails has damaged the file; for anything else the file cannot help. */
+static crew_status read_failed(const crew_st_file *f, FILE *in, struct crew_error *err)
+{
+    int why = ferror(in) ? errno : 0;
+    return crew_fail(err, why == EIO ? CREW_EFORMAT : CREW_EINPUT,
+                     "%s: cannot be read whole: %s", f->path,
+                     why ? strerror(why) : "it ends before its size");
+}
+
 static crew_status load_bytes(crew_st_file *f, struct crew_error *err)
 {
     FILE *in;
@@ -165,7 +191,7 @@ static crew_status load_bytes(crew_st_file *f, struct crew_error *err)
         status =
             crew_fail(err, CREW_ENOMEM, "%s: no memory for its %zu bytes", f->path, f->size);
     else if (fread(f->bytes, 1, f->size, in) != f->size)
-        status = crew_fail(err, CREW_EINPUT, "%s: cannot be read whole", f->path);
+        status = read_failed(f, in, err);
     fclose(in);
     return status;
 }
@@ -185,13 +211,14 @@ static crew_status load_tensor(crew_st_file *f, const char *name, const json_t *
     while (type < TYPES && (!dtype || strcmp(dtype, types[type].name)))
         type++;
     if (type == TYPES)
-        return bad(f, err, "a tensor is not of dtype F32, F64 or I64");
+        return bad(f, err, "a tensor is not of dtype F32, F64, I64 or U8");
     t->type = (enum crew_st_type)type;
     if (!json_is_array(shape) || json_array_size(shape) > 4 || json_array_size(offsets) != 2 ||
         !json_is_integer(json_array_get(offsets, 0)) ||
         !json_is_integer(json_array_get(offsets, 1)))
         return bad(f, err, "a tensor has no shape of up to 4 numbers and 2 data_offsets");
-    if (from < 0 || to < from || (uint64_t)to > room || from % (json_int_t)sizeof(float))
+    size_t align = types[type].bytes < sizeof(float) ? 1 : sizeof(float); /* at least */
+    if (from < 0 || to < from || (uint64_t)to > room || (uint64_t)from % align)
         return bad(f, err, "a tensor lies outside the file");
     t->n_dims = (uint32_t)json_array_size(shape);
     t->count = 1;
@@ -262,15 +289,18 @@ static crew_status load_header(crew_st_file *f, struct crew_error *err)
     return check_cover(f, err);
 }
 
-/* A sealed file's last bytes are the hash of all before them. */
+/* A sealed file's last bytes are the hash of all before them: 8 bytes or, as it was written at
+ * first, one number. */
 static crew_status check_seal(crew_st_file *f, struct crew_error *err)
 {
-    const struct crew_st_tensor *t = crew_st_find(f, SEAL, CREW_ST_I64);
+    const struct crew_st_tensor *bytes = crew_st_find(f, SEAL, CREW_ST_U8),
+                                *t = bytes ? bytes : crew_st_find(f, SEAL, CREW_ST_I64);
     uint64_t sum;
     if (!t)
         return CREW_OK;
     f->sealed = true;
-    if (t->count != 1 || (const uint8_t *)t->data + sizeof sum != f->bytes + f->size)
+    if (bytes_of(t) != sizeof sum ||
+        (const uint8_t *)t->data + sizeof sum != f->bytes + f->size)
         return bad(f, err, "its checksum is not its end");
     memcpy(&sum, t->data, sizeof sum);
     if (sum != crew_hash(CREW_HASH_INIT, f->bytes, f->size - sizeof sum))

@@ -9,15 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum crew_st_type { CREW_ST_F32, CREW_ST_F64, CREW_ST_I64 };
+enum crew_st_type { CREW_ST_F32, CREW_ST_F64, CREW_ST_I64, CREW_ST_U8 };
 
 struct crew_st_tensor {
     const char *name;
     enum crew_st_type type;
     uint32_t n_dims;
     uint64_t dims[4];
-    const void *data; /* little-endian in files; hosts are too, checked when built. Read ones of
-                         8 bytes an element may be unaligned: copy them */
+    const void *data; /* little-endian in files; hosts are too, checked when built. Written ones
+                         are aligned; read ones of 8 bytes an element may be not: copy them */
     size_t count;     /* product of dims */
 };
 
@@ -25,7 +25,8 @@ struct crew_st_meta {
     const char *key, *value;
 };
 
-/* seal: a last tensor "checksum" holds a hash of every byte before it. */
+/* Those of larger elements come first. seal: a last tensor "checksum" holds a hash of every
+ * byte before it. */
 CREW_CHECKED crew_status crew_st_write(const char *path, bool replace, bool seal,
                                        const struct crew_st_meta *meta, size_t n_meta,
                                        const struct crew_st_tensor *tensor, size_t n_tensors,
