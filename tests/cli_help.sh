@@ -11,6 +11,7 @@ golden help_sim help sim
 golden help_resume help resume
 golden help_speeds help speeds
 golden help_trouble help trouble
+golden help_cnn help cnn
 golden help_speeds sim --speeds help
 golden help_speeds train --speeds help
 golden list list
@@ -24,7 +25,7 @@ golden list_datasets eval --data help FILE
 golden list_scenarios list scenarios
 golden list_scenarios sim --scenario help
 
-for about in resume trouble sim speeds train; do
+for about in cnn resume trouble sim speeds train; do
     run help $about
     [ "$(awk 'length > 80' "$tmp/out")" = "" ] || miss "help $about: lines over 80 columns"
 done

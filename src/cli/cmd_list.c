@@ -80,7 +80,7 @@ static const struct topic {
     void (*print_more)(FILE *to, size_t i); /* of entry i, or NULL */
 } topics[] = {
     {"policies", "policy", "--policy NAME[:SETTING=VALUE,...]", policy_at, NULL},
-    {"models", "model", "--model NAME[:WIDTHS]", model_at, NULL},
+    {"models", "model", "--model NAME[:SETTINGS]", model_at, NULL},
     {"optimizers", "optimizer", "--optimizer NAME[:SETTING=VALUE,...]", optimizer_at, NULL},
     {"schedules", "schedule", "--schedule NAME[:SETTING=VALUE,...]", schedule_at, NULL},
     {"datasets", "data", "--data NAME, FILE, FOLDER or synth:ROWSxSHAPExCLASSES", dataset_at,

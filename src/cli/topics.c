@@ -158,7 +158,42 @@ static void print_trouble(FILE *to)
         to);
 }
 
+static void print_cnn(FILE *to)
+{
+    fputs("cnn: layers of a network for images\n"
+          "\n"
+          "  --model cnn:LAYER[,LAYER...]     --model cnn:paper\n"
+          "\n"
+          "Layers follow each other from the image on. A dense layer with one output for\n"
+          "each class comes last by itself. Settings in [] may be left out.\n"
+          "\n"
+          "  convHxW-N[sS][pP]  convolution with N kernels of H x W pixels, every S pixels\n"
+          "                     (1), with P pixels of zeros around the image (0)\n"
+          "  poolN[sS]          largest value of N x N pixels, every S pixels (N)\n"
+          "  avgpool[N[sS]]     mean of N x N pixels; without N: of the whole image\n"
+          "  fcN                dense layer with N outputs\n"
+          "  relu               what is below 0 becomes 0\n"
+          "  norm[G]            mean 0 and variance 1 in each row and each of G groups of\n"
+          "                     channels (1), then a gain and an offset for each channel\n"
+          "  dropoutR           while training each value is 0 with probability R, and\n"
+          "                     the others are divided by 1 - R\n"
+          "\n"
+          "paper stands for\n"
+          "  conv3x3-16p1,relu,pool2,conv3x3-32p1,relu,pool2,conv3x3-64p1,relu,pool2,\n"
+          "  fc128,relu\n"
+          "which for 32 x 32 pixels in 3 colours and 100 classes has 168 thousand\n"
+          "parameters, as the network of the ATA paper.\n"
+          "\n"
+          "Rows without a shape are images one pixel high. The weights of a convolution are\n"
+          "saved as [H][W][depth][N], those of a dense layer as [inputs][outputs].\n"
+          "\n"
+          "crew train --data fashion-mnist --task-rows 64 \\\n"
+          "    --model cnn:conv3x3-32,relu,conv3x3-64,relu,pool2,dropout0.3,fc128,relu\n",
+          to);
+}
+
 const struct help_topic help_topics[] = {
+    {"cnn", "layers of a network for images", print_cnn},
     {"resume", "going on after an interruption: checkpoints and signals", print_resume},
     {"speeds", "how long a task takes on each simulated worker", print_speeds},
     {"trouble", "what to do when a run does not go as it should", print_trouble},

@@ -272,5 +272,5 @@ const struct crew_model_ops crew_model_softmax =
 const struct crew_model_ops crew_model_mlp =
     SEQUENTIAL("mlp", "dense layers with ReLU: mlp:WIDTH[,WIDTH...]", create_mlp);
 const struct crew_model_ops crew_model_cnn = SEQUENTIAL(
-    "cnn", "layers for images: cnn:LAYER[,LAYER...], as conv3x3-32,relu,pool2,fc128,relu",
+    "cnn", "layers for images: cnn:LAYER[,LAYER...], see crew help cnn",
     create_cnn);
