@@ -67,6 +67,7 @@ fi
 expect 1 "$tmp/sim.json: exists already" $train --rounds 1 --timeline "$tmp/sim.json"
 expect 1 "cannot be written" $train --rounds 1 --timeline /none/timeline.json
 expect 2 "named for two outputs" $train --rounds 1 --timeline "$tmp/x" --log "$tmp/x"
+expect 2 "--timeline-rounds needs --timeline" $train --rounds 1 --timeline-rounds 5
 expect 2 "--timeline-rounds is 0" $train --rounds 1 --timeline "$tmp/x" --timeline-rounds 0
 
 # ---- The report ----
@@ -82,7 +83,9 @@ cat >"$tmp/bench.json" <<'JSON'
 {
   "machine": {"cpu_model": "<b>Model</b>", "blas": {"flavour": "pthread"}},
   "slots": [{"slot": 0, "kind": "big", "relative_speed": 1}, {"slot": 1, "kind": null, "relative_speed": 0.45}],
-  "latency_ns": [[null, 51.5], [49, null]], "notes": ["<i>a note</i>"]
+  "latency_ns": [[null, 51.5], [49, null]], "notes": ["<i>a note</i>", "warning: <i>"],
+  "watch": {"bucket_s": 0.5, "tasks": [[1, 2], [3, null], ["x", -1], [1e300, 4]]},
+  "numa": {"nodes_of_cores": [0], "nodes_of_memory": [0, 7], "triad_gb_per_s": [[31.25, 12.5]], "load_ns": [[90, null]]}
 }
 JSON
 cat >"$tmp/comparison.json" <<'JSON'
@@ -101,7 +104,7 @@ code=$?
 [ "$code" -eq 1 ] && grep -q "gnuplot-nox" "$tmp/err" || miss "without gnuplot: exit code $code"
 [ "$(wc -l <"$tmp/err")" -eq 1 ] || miss "without gnuplot: more than a sentence"
 [ ! -e "$page" ] || miss "without gnuplot: a page"
-for name in loss quota times last latency; do
+for name in loss quota times last latency watch; do
     [ "$(wc -l <"$tmp/out.d/report-$name.csv")" -gt 1 ] || miss "report-$name.csv"
 done
 
@@ -126,8 +129,15 @@ expect 2 "FILE... is missing" report
 expect 3 "$tmp/absent: No such file" report "$tmp/absent" -o "$tmp/x.html"
 echo "no log" >"$tmp/text"
 expect 3 "none of the 3 files is usable" report "$tmp/absent" "$tmp/text" "$tmp/text" -o "$tmp/x.html"
-grep -qF "$tmp/text: nothing usable in its 1 lines" "$tmp/err" || miss "why a file is skipped"
+grep -qF "$tmp/text: nothing usable in its 1 line:" "$tmp/err" || miss "why a file is skipped"
 expect 1 "cannot be written" report "$tmp/ata.jsonl" -o /none/report.html
+expect 2 "--output is a file" report "$tmp/ata.jsonl" -o -
+[ ! -e ./- ] && [ ! -e ./--loss.csv ] || miss "files called -"
+# 2 tasks in half a second; what is no number of tasks is left out
+[ "$(sed -n '3p;$p' "$tmp/out.d/report-watch.csv" | cut -d, -f2- | tr '\n' ' ')" = "1,0,0.5,4 1,1.5,0.5,8 " ] &&
+    [ "$(wc -l <"$tmp/out.d/report-watch.csv")" -eq 5 ] || miss "report-watch.csv"
+run train -q --epochs 1 --save-profile "$tmp/profile.json"
+expect 3 "$tmp/profile.json: a profile of task times, for crew train --profile" report "$tmp/profile.json" -o "$tmp/x.html"
 [ "$(echo "$tmp"/x*)" = "$tmp/x*" ] || miss "a report that fails left $(echo "$tmp"/x*)"
 
 if ! command -v gnuplot >/dev/null; then
@@ -139,11 +149,12 @@ run report "$tmp/ata.jsonl" "$tmp/ata.timeline.json" "$tmp/absent" "$tmp/sim.jso
 [ "$code" -eq 0 ] && [ ! -s "$tmp/out" ] || miss "report: exit code $code"
 grep -qF "2 of 14 lines skipped" "$tmp/err" || miss "skipped lines are not told"
 [ "$(grep -c '^crew report: .*; skipped$' "$tmp/err")" -eq 2 ] || miss "skipped files are not told"
-# Loss twice; quotas and times of three runs, tasks of one; latency.
-python3 tests/report_page.py "$page" 10 17 2>"$tmp/err" || miss "the page"
+# Loss twice; quotas and times of three runs, tasks of one; latency, watch.
+python3 tests/report_page.py "$page" 11 19 2>"$tmp/err" || miss "the page"
 for words in "Quotas over the rounds" "The last 10 rounds" "the log has no end" "0.700 (0.600–1.100), noise" \
     "&lt;b&gt;Model&lt;/b&gt;" "onerror=x&gt;" "dropped nothing are the same, bit for bit" "comparison: queue" \
-    "greedy dropped late results" "greedy *" "absent: No such file" "The least is 49, from 1 to 0"; do
+    "greedy dropped late results" "greedy *" "absent: No such file" "The least is 49, from 1 to 0" "All together 6 in the first stretch, 8 in the last" "memory of node 7" "31.2" \
+    "Warning: &lt;i&gt;" "<b>not reached</b>"; do
     grep -qF -e "$words" "$page" || miss "no '$words' in the page"
 done
 [ "$(grep -c '<td class="text">ata</td>' "$page")" -eq 1 ] || miss "a file named twice"
@@ -206,7 +217,7 @@ if [ -z "$browser" ]; then
     done_testing
 fi
 for scheme in light dark; do
-    [ $scheme = light ] && width=390 prefer=1 || width=1280 prefer=0
+    [ $scheme = light ] && width=390 prefer=1 || width=1100 prefer=0
     HOME=$tmp timeout 120 "$browser" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
         --user-data-dir="$tmp/browser" --hide-scrollbars --enable-logging=stderr --window-size=$width,3000 \
         --blink-settings=preferredColorScheme=$prefer --screenshot="$tmp/$width.png" "file://$page" >"$tmp/console" 2>&1
@@ -226,4 +237,21 @@ assert (pixels[1] > 127) == (sys.argv[3] == "light"), pixels[:4]  # of the first
 PY
     ! grep CONSOLE "$tmp/console" || miss "the browser complains"
 done
+
+# On a small screen no table needs scrolling sideways, the ratios are at its left, and what was measured is all there.
+export CREW_DATASETS="$PWD/datasets"
+run compare -q -e 3 -n 2 --executor sim --speeds "2*1ms 2*exp(1ms,2ms)" --target-loss 1.2 --save "$tmp/four.json"
+run bench --quick --seconds 0.005 --triad-mb 1 --size 32 --json -q --watch 0.1 --numa --no-samples
+cp "$tmp/out" "$tmp/bench.json"
+run report "$tmp/four.json" "$tmp/bench.json" -o "$tmp/small.html" -q
+[ "$code" -eq 0 ] || miss "report of a comparison and a bench: exit code $code"
+for words in '<th scope="col">policy</th><th scope="col">time ratio</th>' "Tasks over time" "verdict</th>" \
+    "Triad of all cores of a NUMA node"; do
+    grep -qF -e "$words" "$tmp/small.html" || miss "no '$words' in the page"
+done
+sed 's|</body>|<script>document.title = "wide: " + [...document.querySelectorAll(".scroll")].filter(e => \
+e.scrollWidth > e.clientWidth + 1).length</script></body>|' "$tmp/small.html" >"$tmp/measured.html"
+HOME=$tmp timeout 120 "$browser" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --dump-dom \
+    --user-data-dir="$tmp/browser" --window-size=1100,3000 "file://$tmp/measured.html" >"$tmp/dom" 2>"$tmp/console"
+grep -q "<title>wide: 0</title>" "$tmp/dom" || miss "at 1100 pixels: $(grep -o '<title>[^<]*' "$tmp/dom")"
 done_testing

@@ -33,7 +33,8 @@ static bool run(const uint8_t *data, size_t n)
     check_bytes((const char *)data, n);
     if (!fuzz_accepted(crew_profile_read(fuzz_file(data, n), &p, &err), &err))
         return false;
-    FUZZ_CHECK(p.n >= 1 && (!p.model) == (p.rows == 0));
+    FUZZ_CHECK(p.n >= 1 && (!p.model) == (p.rows == 0) && (p.model || !p.features));
+    FUZZ_CHECK((p.features > 0) == (p.classes > 0) && (p.features > 0) == (p.parameters > 0));
     for (uint32_t i = 0; i < p.n; i++) {
         const struct crew_profile_slot *s = &p.slot[i];
         FUZZ_CHECK(s->cpu >= -1 && (s->count ? s->mean_s > 0 : isnan(s->mean_s)));
@@ -44,6 +45,8 @@ static bool run(const uint8_t *data, size_t n)
         fuzz_fail("%s", err.text);
     FUZZ_CHECK(same_text(p.model, q.model) && p.rows == q.rows && same_text(p.blas, q.blas));
     FUZZ_CHECK(same_text(p.machine, q.machine) && p.n == q.n);
+    FUZZ_CHECK(p.features == q.features && p.classes == q.classes &&
+               p.parameters == q.parameters);
     for (uint32_t i = 0; i < p.n; i++)
         FUZZ_CHECK(p.slot[i].cpu == q.slot[i].cpu && p.slot[i].count == q.slot[i].count &&
                    same_number(p.slot[i].mean_s, q.slot[i].mean_s) &&

@@ -470,7 +470,7 @@ static void what_makes_no_sense_is_refused(void **state)
     refuse(&cfg, "did you mean 'width'?");
     cfg = base_config("uniform");
     cfg.against = "queue";
-    refuse(&cfg, "unknown policy to compare against 'queue'");
+    refuse(&cfg, "against is 'queue', which is not among the policies compared");
     cfg = base_config("uniform");
     cfg.repeats = 0;
     refuse(&cfg, "repeats is 0");

@@ -34,6 +34,7 @@ static void figures_of_a_few_samples(void **state)
     assert_int_equal(crew_sampled_finish(&s), CREW_OK);
     assert_true(near(s.mean_s, 22));
     assert_true(near(s.median_s, 3));
+    assert_true(near(s.p75_s, 4));
     assert_true(near(s.p95_s, 100));
     assert_true(near(s.sd_s, sqrt(7610 / 4.0)));
     assert_int_equal(s.turns, 5);

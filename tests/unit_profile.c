@@ -64,6 +64,8 @@ static void comes_back(const struct crew_profile *p)
     assert_int_equal(crew_profile_read(path, &q, NULL), CREW_OK);
     assert_true(same_text(p->model, q.model) && same_text(p->blas, q.blas) &&
                 same_text(p->machine, q.machine) && p->rows == q.rows && p->n == q.n);
+    assert_true(p->features == q.features && p->classes == q.classes &&
+                p->parameters == q.parameters);
     for (uint32_t i = 0; i < p->n; i++) {
         const struct crew_profile_slot *a = &p->slot[i], *b = &q.slot[i];
         assert_true(a->cpu == b->cpu && a->count == b->count);
@@ -83,9 +85,10 @@ static void what_is_written_comes_back_to_the_last_bit(void **state)
         {-1, 1, 1.7e308, (double)NAN},
         {7, 0, (double)NAN, (double)NAN},
     };
-    comes_back(&(struct crew_profile){model, 16, blas, machine, 4, slot});
-    comes_back(&(struct crew_profile){model, 16, NULL, NULL, 4, slot});
-    comes_back(&(struct crew_profile){NULL, 0, NULL, NULL, 1, slot + 3});
+    comes_back(&(struct crew_profile){model, 16, UINT32_MAX, UINT32_MAX, UINT64_C(1) << 53,
+                                      blas, machine, 4, slot});
+    comes_back(&(struct crew_profile){model, 16, 0, 0, 0, NULL, NULL, 4, slot});
+    comes_back(&(struct crew_profile){NULL, 0, 0, 0, 0, NULL, NULL, 1, slot + 3});
 }
 
 static void an_existing_file_is_kept_unless_it_may_be_replaced(void **state)
@@ -135,6 +138,13 @@ static void what_is_no_profile_is_refused_with_a_reason(void **state)
         {PROFILE("{\"model\":\"a\",\"rows\":1.0,\"blas\":null}", "null", "[" SLOT "]"), "task"},
         {PROFILE("{\"model\":\"a\",\"rows\":1,\"blas\":1}", "null", "[" SLOT "]"),
          "blas is neither"},
+        {PROFILE("{\"model\":\"a\",\"rows\":1,\"features\":2,\"blas\":null}", "null",
+                 "[" SLOT "]"),
+         "all or none"},
+        {PROFILE("{\"model\":\"a\",\"rows\":1,\"features\":2,\"classes\":0,\"parameters\":9,"
+                 "\"blas\":null}",
+                 "null", "[" SLOT "]"),
+         "all or none"},
         {PROFILE("null", "null", "{}"), "slots is no list of 1..10000000"},
         {PROFILE("null", "null", "[]"), "slots is no list"},
         {ONE("1"), "slot 0"},
@@ -327,7 +337,8 @@ static void the_next_run_takes_what_this_one_measured(void **state)
         assert_true(fabs(sqrt(p.slot[i].variance_s2) - s.worker[i].sd_s) <=
                     1e-12 * s.worker[i].sd_s);
         assert_true(p.slot[i].cpu == (s.worker[i].bound ? (int64_t)s.worker[i].cpu : -1));
-        assert_true(told_tasks[i] == (s.worker[i].bound ? (double)p.slot[i].count : 0));
+        assert_true(told_tasks[i] ==
+                    (s.worker[i].bound ? fmin((double)p.slot[i].count, 50) : 0));
         assert_true(told_mean_s[i] == (s.worker[i].bound ? p.slot[i].mean_s : 0));
         bound += s.worker[i].bound;
     }
@@ -361,6 +372,22 @@ static void what_is_of_another_task_or_machine_is_left_with_a_note(void **state)
     other = cfg;
     other.task_rows = 9;
     refuses(&other, "its task has 8 rows, this one 9");
+    assert_int_equal(crew_profile_read(path, &p, NULL), CREW_OK);
+    const struct crew_profile mine = p;
+    p.features++;
+    assert_int_equal(crew_profile_write(&p, path, true, NULL), CREW_OK);
+    refuses(&cfg, " features, ");
+    p = mine;
+    p.classes++;
+    assert_int_equal(crew_profile_write(&p, path, true, NULL), CREW_OK);
+    refuses(&cfg, " classes and ");
+    p = mine;
+    p.parameters++;
+    assert_int_equal(crew_profile_write(&p, path, true, NULL), CREW_OK);
+    refuses(&cfg, " parameters, this one ");
+    p = mine;
+    assert_int_equal(crew_profile_write(&p, path, true, NULL), CREW_OK);
+    crew_profile_free(&p);
     other = cfg;
     other.emulate = "1:3x";
     refuses(&other, "emulates 1:3x");
@@ -377,6 +404,34 @@ static void what_is_of_another_task_or_machine_is_left_with_a_note(void **state)
     p.blas = NULL;
     assert_int_equal(crew_profile_write(&p, path, true, NULL), CREW_OK);
     refuses(&cfg, "its times are simulated");
+    crew_profile_free(&p);
+}
+
+/* A file of before sizes were kept, and one that counts far more than it is worth. */
+static void an_old_file_is_taken_with_a_note_and_no_count_beyond_fifty(void **state)
+{
+    (void)state;
+    struct crew_config cfg = config();
+    struct crew_summary s;
+    struct crew_profile p;
+    cfg.executor = "sim";
+    cfg.workers = 0;
+    cfg.speeds = "1ms 2ms";
+    save_after_a_run(&cfg, &s);
+    free_workers(&s);
+    assert_int_equal(crew_profile_read(path, &p, NULL), CREW_OK);
+    assert_true(p.features == RIG_FEATURES && p.classes > 1 && p.parameters > p.features);
+    p.features = p.classes = 0;
+    p.parameters = 0;
+    p.slot[0].count = 7000;
+    p.slot[1].count = 49;
+    assert_int_equal(crew_profile_write(&p, path, true, NULL), CREW_OK);
+    cfg.profile = path;
+    crew_trainer *t = rig_trainer(&cfg);
+    noted(t, "times of 2 of 2 workers are taken");
+    noted(t, "does not say how many features, classes and parameters");
+    assert_true(told_tasks[0] == 50 && told_tasks[1] == 49);
+    crew_trainer_destroy(t);
     crew_profile_free(&p);
 }
 
@@ -434,7 +489,7 @@ static void simulated_workers_are_matched_by_number(void **state)
     for (uint32_t i = 0; i < 3; i++) {
         assert_true(p.slot[i].cpu == -1 && p.slot[i].count > 0);
         assert_true(fabs(told_mean_s[i] - 1e-3 * (1 << i)) < 1e-12);
-        assert_true(told_tasks[i] == (double)p.slot[i].count);
+        assert_true(told_tasks[i] == fmin((double)p.slot[i].count, 50));
     }
     crew_trainer_destroy(t);
     cfg.speeds = "1ms 2ms";
@@ -481,6 +536,7 @@ int main(void)
         cmocka_unit_test(a_machine_has_one_name_and_another_machine_another),
         cmocka_unit_test(the_next_run_takes_what_this_one_measured),
         cmocka_unit_test(what_is_of_another_task_or_machine_is_left_with_a_note),
+        cmocka_unit_test(an_old_file_is_taken_with_a_note_and_no_count_beyond_fifty),
         cmocka_unit_test(slots_are_matched_by_cpu_in_the_order_of_workers),
         cmocka_unit_test(simulated_workers_are_matched_by_number),
         cmocka_unit_test(a_file_that_is_no_profile_is_an_error),

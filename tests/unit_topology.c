@@ -231,6 +231,23 @@ static void fast_kinds_are_kept_and_unknown_ones_go_last(void **state)
     assert_cpus("0,2,5", false, 1, "0");
 }
 
+/* As crew cores writes lists of CPUs, after hwloc. */
+static void a_range_may_have_a_stride(void **state)
+{
+    (void)state;
+    describe(NULL, ODD);
+    assert_cpus("0-2:2", false, 0, "0 2");
+    assert_cpus("0-3:3", false, 0, "0 3"); /* of one core: named, both */
+    assert_cpus("1-3:5,6", false, 0, "1 6");
+    assert_refused("0-6:2", CREW_EINVAL, "CPU 4 is not allowed by the control group");
+    assert_refused("0-4294967294:4294967293", CREW_EINVAL, "CPU 4294967293 does not exist");
+    assert_refused("1-2:1,2", CREW_EINVAL, "CPU 2 is named twice");
+    assert_refused("0-2:0", CREW_EINVAL, "CPUs like 0,2-5");
+    assert_refused("0-2:", CREW_EINVAL, "CPUs like 0,2-5");
+    assert_refused("0:2", CREW_EINVAL, "CPUs like 0,2-5");
+    assert_refused("0-2:1:1", CREW_EINVAL, "CPUs like 0,2-5");
+}
+
 static void a_cpu_that_cannot_be_used_is_refused_with_the_reason(void **state)
 {
     (void)state;
@@ -469,6 +486,7 @@ int main(void)
         CASE(kinds_are_cut_down_to_usable_cpus),
         CASE(a_core_cut_by_kinds_is_pinned_to_the_faster),
         CASE(fast_kinds_are_kept_and_unknown_ones_go_last),
+        CASE(a_range_may_have_a_stride),
         CASE(a_cpu_that_cannot_be_used_is_refused_with_the_reason),
         CASE(the_nearest_node_has_ordinary_memory),
         CASE(cpu_numbers_may_have_holes_and_exceed_1023),

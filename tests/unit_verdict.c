@@ -99,6 +99,34 @@ static void the_error_of_a_speed_comes_from_the_passes(void **state)
     crew_free(b.kind);
 }
 
+/* Two passes of 0.9 and 0.7: 0.8 and an error of 0.1, no more than two of them from 1; of 0.8
+ * and 0.7: 0.75 and 0.05, five of them. One pass tells nothing. */
+static void a_difference_within_two_errors_is_noise(void **state)
+{
+    double pass_s[] = {1, 1, 1, 0.9, 1 / 0.9, 1 / 0.8, 1, 1, 1, 0.7, 1 / 0.7, 1 / 0.7};
+    struct crew_bench_slot slot[3] = {{.bound = true}};
+    struct crew_bench b = {
+        .n = 3, .slot = slot, .batch_tasks = 4, .passes = 2, .pass_s = pass_s};
+    (void)state;
+    pass_s[3] = pass_s[9] = 1;
+    for (int i = 0; i < 3; i++)
+        for (int how = 0; how < CREW_SETTINGS; how++)
+            slot[i].measured[CREW_GRADIENT][how] = (struct crew_sampled){
+                .mean_s = (double[]){1, 1.25, 1 / 0.75}[i], .wall_s = 10, .cpu_s = 9.01};
+    slot[1].measured[CREW_GRADIENT][CREW_ALONE].cpu_s = 8.9; /* of either setting */
+    slot[2].measured[CREW_GRADIENT][CREW_ALONE].cpu_s = (double)NAN;
+    assert_int_equal(crew_bench_verdict(&b), CREW_OK);
+    assert_true(near(slot[1].speed_se[CREW_TOGETHER], 0.1));
+    assert_true(near(slot[2].speed_se[CREW_TOGETHER], 0.05));
+    assert_true(!slot[0].within_noise && slot[1].within_noise && !slot[2].within_noise);
+    assert_true(!slot[0].shared && slot[1].shared && !slot[2].shared);
+    crew_free(b.kind);
+    b.passes = 1;
+    assert_int_equal(crew_bench_verdict(&b), CREW_OK);
+    assert_false(slot[1].within_noise);
+    crew_free(b.kind);
+}
+
 /* Measured twice, but there is nothing to gain. */
 static void one_slot_gains_nothing_over_one_core(void **state)
 {
@@ -168,6 +196,7 @@ int main(void)
         cmocka_unit_test(a_queue_round_is_list_scheduling),
         cmocka_unit_test(a_verdict_of_known_times),
         cmocka_unit_test(the_error_of_a_speed_comes_from_the_passes),
+        cmocka_unit_test(a_difference_within_two_errors_is_noise),
         cmocka_unit_test(one_slot_gains_nothing_over_one_core),
         cmocka_unit_test(passes_are_as_many_as_windows_of_a_quarter_second),
         cmocka_unit_test(nodes_are_listed_once_and_in_order),

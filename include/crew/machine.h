@@ -165,8 +165,9 @@ CREW_CHECKED CREW_API crew_status crew_machine_create(const struct crew_machine_
 CREW_API const struct crew_machine_info *crew_machine_info(const crew_machine *m);
 CREW_API void crew_machine_destroy(crew_machine *m);
 
-/** Bytes this process may still take: the least of MemAvailable and what is left under the memory limits
- *  of its cgroups (v1 and v2, all ancestors). UINT64_MAX when nothing can be read. */
+/** Bytes this process may still take: the least of MemAvailable, what is left under the memory limits
+ *  of its cgroups (v1 and v2, all ancestors), and under RLIMIT_AS and RLIMIT_DATA. UINT64_MAX when nothing
+ *  can be read. */
 CREW_API uint64_t crew_machine_free_bytes(void);
 
 #ifdef __cplusplus

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 void print_bench(FILE *to, const struct crew_bench *b);
-void print_bench_csv(FILE *to, const struct crew_bench *b);  /* one line a slot */
-void print_bench_json(FILE *to, const struct crew_bench *b); /* with all samples */
+void print_bench_csv(FILE *to, const struct crew_bench *b); /* one line a slot */
+void print_bench_json(FILE *to, const struct crew_bench *b, bool samples);
 
 /* How a measure is called, and what its rate counts: turn_size / mean_s / rate_unit. */
 struct bench_name {

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/cores.h"
 #include "cli/json.h"
+#include <math.h>
 
 const struct bench_name bench_names[CREW_MEASURES] = {
     {"sgemm", "GF/s", "gflops", 1e9},
@@ -33,10 +34,11 @@ static void csv_number(FILE *to, double v)
 
 static void csv_head(FILE *to)
 {
-    static const char *const figures[] = {"mean_s", "sd_s",   "median_s", "p95_s",
-                                          "cpu_s",  "wall_s", "turns"};
+    static const char *const figures[] = {"mean_s", "sd_s",  "median_s", "p75_s",
+                                          "p95_s",  "cpu_s", "wall_s",   "turns"};
     fprintf(to, "slot,cpu,core,numa,kind,bound,relative_speed,relative_speed_se,"
-                "together_speed,together_speed_se,planned_tasks,task_j");
+                "together_speed,together_speed_se,planned_tasks,parked,shared,within_noise,"
+                "energy_per_task_j");
     for (int what = 0; what < CREW_MEASURES; what++)
         for (int how = 0; how < CREW_SETTINGS; how++) {
             fprintf(to, ",%s_%s_%s", bench_names[what].key, bench_settings[how],
@@ -66,13 +68,15 @@ void print_bench_csv(FILE *to, const struct crew_bench *b)
             csv_number(to, s->speed[how]);
             csv_number(to, s->speed_se[how]);
         }
-        fprintf(to, ",%llu", (unsigned long long)s->planned);
+        fprintf(to, ",%llu,%d,%d,", (unsigned long long)s->planned, !s->planned, s->shared);
+        if (isfinite(s->speed_se[CREW_TOGETHER]))
+            fprintf(to, "%d", s->within_noise);
         csv_number(to, s->task_j);
         for (int what = 0; what < CREW_MEASURES; what++)
             for (int how = 0; how < CREW_SETTINGS; how++) {
                 const struct crew_sampled *f = &s->measured[what][how];
                 csv_number(to, rate(b, what, f->mean_s));
-                const double figures[] = {f->mean_s, f->sd_s,  f->median_s,
+                const double figures[] = {f->mean_s, f->sd_s,  f->median_s, f->p75_s,
                                           f->p95_s,  f->cpu_s, f->wall_s};
                 for (size_t k = 0; k < sizeof figures / sizeof *figures; k++)
                     csv_number(to, figures[k]);
@@ -85,27 +89,27 @@ void print_bench_csv(FILE *to, const struct crew_bench *b)
 /* ---- JSON ---- */
 
 static json_t *sampled_as_json(const struct crew_bench *b, int what,
-                               const struct crew_sampled *s)
+                               const struct crew_sampled *s, bool with_samples)
 {
-    json_t *samples = json_array();
-    for (size_t i = 0; i < s->n; i++)
+    json_t *samples = with_samples ? json_array() : NULL;
+    for (size_t i = 0; i < s->n && with_samples; i++)
         json_array_append_new(samples, real_or_null(s->sample_s[i]));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o*}",
                      bench_names[what].head, real_or_null(rate(b, what, s->mean_s)), "mean_s",
                      real_or_null(s->mean_s), "sd_s", real_or_null(s->sd_s), "median_s",
-                     real_or_null(s->median_s), "p95_s", real_or_null(s->p95_s), "cpu_s",
-                     real_or_null(s->cpu_s), "wall_s", real_or_null(s->wall_s), "turns",
-                     (json_int_t)s->turns, "turns_a_sample", (json_int_t)s->repeat, "samples_s",
-                     samples);
+                     real_or_null(s->median_s), "p75_s", real_or_null(s->p75_s), "p95_s",
+                     real_or_null(s->p95_s), "cpu_s", real_or_null(s->cpu_s), "wall_s",
+                     real_or_null(s->wall_s), "turns", (json_int_t)s->turns, "turns_a_sample",
+                     (json_int_t)s->repeat, "samples_s", samples);
 }
 
-static json_t *slot_as_json(const struct crew_bench *b, uint32_t i)
+static json_t *slot_as_json(const struct crew_bench *b, uint32_t i, bool samples)
 {
     const struct crew_bench_slot *s = &b->slot[i];
     const char *kind = kind_of(crew_machine_info(b->machine), s->where.kind);
     json_t *o = json_pack(
-        "{s:i, s:i, s:i, s:i, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:I, s:b, s:o}", "slot",
-        (int)i, "cpu", (int)s->where.cpu, "core", (int)s->where.core, "package",
+        "{s:i, s:i, s:i, s:i, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:I, s:b, s:b, s:o, s:o}",
+        "slot", (int)i, "cpu", (int)s->where.cpu, "core", (int)s->where.core, "package",
         (int)s->where.package, "numa",
         s->where.numa < 0 ? json_null() : json_integer(s->where.numa), "kind",
         text_or_null(kind), "bound", (int)s->bound, "relative_speed",
@@ -113,12 +117,14 @@ static json_t *slot_as_json(const struct crew_bench *b, uint32_t i)
         real_or_null(s->speed_se[CREW_ALONE]), "together_speed",
         real_or_null(s->speed[CREW_TOGETHER]), "together_speed_se",
         real_or_null(s->speed_se[CREW_TOGETHER]), "planned_tasks", (json_int_t)s->planned,
-        "parked", (int)!s->planned, "energy_per_task_j", real_or_null(s->task_j));
+        "parked", (int)!s->planned, "shared", (int)s->shared, "within_noise",
+        isfinite(s->speed_se[CREW_TOGETHER]) ? json_boolean(s->within_noise) : json_null(),
+        "energy_per_task_j", real_or_null(s->task_j));
     for (int what = 0; what < CREW_MEASURES; what++) {
         json_t *both = json_object();
         for (int how = 0; how < CREW_SETTINGS; how++)
             json_object_set_new(both, bench_settings[how],
-                                sampled_as_json(b, what, &s->measured[what][how]));
+                                sampled_as_json(b, what, &s->measured[what][how], samples));
         json_object_set_new(o, bench_names[what].key, both);
     }
     return o;
@@ -212,11 +218,11 @@ static json_t *settings_as_json(const struct crew_bench *b)
                      "seconds", b->seconds, "passes", (int)b->passes);
 }
 
-void print_bench_json(FILE *to, const struct crew_bench *b)
+void print_bench_json(FILE *to, const struct crew_bench *b, bool samples)
 {
     json_t *slots = json_array(), *notes = json_array(), *watch = json_null();
     for (uint32_t i = 0; i < b->n; i++)
-        json_array_append_new(slots, slot_as_json(b, i));
+        json_array_append_new(slots, slot_as_json(b, i, samples));
     for (size_t i = 0; i < b->n_notes; i++)
         json_array_append_new(notes, text_or_null(b->note[i]));
     if (b->watch.buckets)

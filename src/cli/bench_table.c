@@ -7,7 +7,6 @@
 #include <string.h>
 
 enum { MATRIX = 12, KIND = 13, KINDS = 3, HEAD = 10 }; /* lines of 80 columns at most */
-static const double SHARED = 0.95;                     /* CPU seconds a second */
 
 /* Four digits or so, without an exponent. */
 static void cell(FILE *to, double v, int width)
@@ -61,7 +60,7 @@ static void print_caches(FILE *to, const struct crew_machine_info *m)
         if (i && c->level == c[-1].level && c->bytes == c[-1].bytes && c->cores == c[-1].cores)
             continue; /* the same of another kind of core */
         add(line, sizeof line, "%sL%u %.4g %s", i ? ", " : "", c->level,
-            (double)c->bytes / (large ? 1 << 20 : 1 << 10), large ? "MB" : "KB");
+            (double)c->bytes / (large ? 1 << 20 : 1 << 10), large ? "MiB" : "KiB");
         if (c->cores > 1)
             add(line, sizeof line, " for %u cores", c->cores);
     }
@@ -100,8 +99,10 @@ static void print_machine_block(FILE *to, const struct crew_bench *b)
         build.blas_core, build.blas_forced ? ", forced by " : "",
         build.blas_forced ? build.blas_forced : "");
     print_entry(to, "BLAS", HEAD, line);
-    for (size_t i = 0; i < b->n_notes; i++)
-        print_entry(to, "note:", HEAD, b->note[i]);
+    for (size_t i = 0; i < b->n_notes; i++) {
+        bool warns = !strncmp(b->note[i], "warning: ", 9);
+        print_entry(to, warns ? "warning:" : "note:", HEAD, b->note[i] + (warns ? 9 : 0));
+    }
 }
 
 /* ---- The three measures ---- */
@@ -113,13 +114,16 @@ static double shown(const struct crew_bench *b, int what, double seconds)
                                  : b->turn_size[what] / seconds / bench_names[what].rate_unit;
 }
 
+/* A deviation of times is none of rates: those are shown where the slowest quarter begins. */
 static void print_figures(FILE *to, const struct crew_bench *b, int what,
                           const struct crew_sampled *s)
 {
-    double mean = shown(b, what, s->mean_s);
-    cell(to, mean, 8);
-    spread(to, mean * s->sd_s / s->mean_s);
+    cell(to, shown(b, what, s->mean_s), 8);
+    if (what == CREW_GRADIENT)
+        spread(to, 1e3 * s->sd_s);
     cell(to, shown(b, what, s->median_s), 9);
+    if (what != CREW_GRADIENT)
+        cell(to, shown(b, what, s->p75_s), 10);
     cell(to, shown(b, what, s->p95_s), 9);
     fprintf(to, isfinite(s->cpu_s) ? "%9.2f\n" : "        -\n", s->cpu_s / s->wall_s);
 }
@@ -132,10 +136,10 @@ static void print_title(FILE *to, const struct crew_bench *b, int what)
         fprintf(to, "\ngradient task: %s on %u rows of %u features, ms\n", b->model,
                 b->task_rows, b->rows.features);
     else
-        fprintf(to, "\ntriad a = b + 3 c over %.0f MB a core, GB/s\n",
+        fprintf(to, "\ntriad a = b + 3 c over %.0f MiB a core, GB/s\n",
                 (double)b->triad_bytes / (1 << 20));
-    fprintf(to, "slot  cpu  %-*s %-8s     mean ± %-7s   median  slow 5%% CPU/wall\n", KIND,
-            "kind", "active", "sd");
+    fprintf(to, "slot  cpu  %-*s %-8s     mean%s  slow 5%% CPU/wall\n", KIND, "kind", "active",
+            what == CREW_GRADIENT ? " ± sd        median" : "   median  slow 25%");
 }
 
 static void print_measure(FILE *to, const struct crew_bench *b, int what)
@@ -177,7 +181,7 @@ static void print_watch(FILE *to, const struct crew_bench *b)
     for (uint32_t i = w->buckets / 2; i < w->buckets; i++)
         rest += bucket_tasks(b, i, 0, true) / (w->buckets - w->buckets / 2);
     fprintf(to, "\ngradient tasks a second from a cold start, all slots at once\n"
-                "   from s      all  of the second half");
+                "   from s      all  ratio to 2nd half");
     for (uint32_t k = 0; k < kinds; k++) {
         fputc(' ', to);
         print_cell(to, kind_name(b, b->kind[k].kind), KIND, true);
@@ -185,7 +189,7 @@ static void print_watch(FILE *to, const struct crew_bench *b)
     fputc('\n', to);
     for (uint32_t i = 0; i < w->buckets; i++) {
         double now = bucket_tasks(b, i, 0, true);
-        fprintf(to, "%9.2f %8.0f %19.3f", i * w->bucket_s, now, now / rest);
+        fprintf(to, "%9.2f %8.0f %18.3f", i * w->bucket_s, now, now / rest);
         for (uint32_t k = 0; k < kinds; k++)
             fprintf(to, " %*.0f", KIND, bucket_tasks(b, i, b->kind[k].kind, false));
         fputc('\n', to);
@@ -274,9 +278,10 @@ static void print_kinds(FILE *to, const struct crew_bench *b)
 static void print_rounds(FILE *to, const struct crew_bench *b)
 {
     static const char *const what[CREW_BENCH_ROUNDS] = {
-        "the fastest core, others idle", "the same number for every core",
+        "the fastest alone, others idle", "the same number for every core",
         "whoever is free takes the next", "the planned split"};
-    fprintf(to, "\npredicted  round ms one core / it uniform / it\n");
+    fprintf(to, "\n%33s\npredicted  round ms %13s%13s\n", "speed-up over", "one core",
+            "uniform");
     for (int r = 0; r < CREW_BENCH_ROUNDS; r++) {
         double s = b->round[r].seconds;
         fprintf(to, "%-9s", b->round[r].policy);
@@ -284,6 +289,25 @@ static void print_rounds(FILE *to, const struct crew_bench *b)
         fprintf(to, "%14.2f%13.2f  %s\n", b->round[0].seconds / s, b->round[1].seconds / s,
                 what[r]);
     }
+}
+
+static void print_marks(FILE *to, const struct crew_bench *b)
+{
+    bool shared = false, noise = false, unbound = false;
+    for (uint32_t i = 0; i < b->n; i++) {
+        shared |= b->slot[i].shared;
+        noise |= b->slot[i].within_noise;
+        unbound |= !b->slot[i].bound;
+    }
+    if (shared)
+        fprintf(to, "!  CPU/wall below 0.9: this core was shared while measured. Means, speeds "
+                    "and\n   split count that, medians do not; if it is over, measure again\n");
+    if (noise)
+        fprintf(to, "~  within noise: slower than the fastest by less than two errors\n");
+    if (b->n > 1 && b->passes < 2)
+        fprintf(to, "   one pass: the errors are not known; see --seconds\n");
+    if (unbound)
+        fprintf(to, "*  not bound: measured wherever the system ran it\n");
 }
 
 static void print_verdict(FILE *to, const struct crew_bench *b)
@@ -303,9 +327,12 @@ static void print_verdict(FILE *to, const struct crew_bench *b)
             else
                 fprintf(to, "%10s", "");
         }
-        fprintf(to, "%6" PRIu64 "%s\n", s->planned, s->planned ? "" : "  park it");
+        fprintf(to, "%6" PRIu64 "%s%s%s%s\n", s->planned,
+                s->within_noise || s->shared ? " " : "", s->within_noise ? "~" : "",
+                s->shared ? "!" : "", s->planned ? "" : "  park it");
         parked += !s->planned;
     }
+    print_marks(to, b);
     print_kinds(to, b);
     print_rounds(to, b);
     fprintf(to,
@@ -328,7 +355,6 @@ static void print_energy(FILE *to, const struct crew_bench *b)
 
 void print_bench(FILE *to, const struct crew_bench *b)
 {
-    bool unbound = false, shared = false;
     print_machine_block(to, b);
     for (int what = 0; what < CREW_MEASURES; what++)
         print_measure(to, b, what);
@@ -340,14 +366,4 @@ void print_bench(FILE *to, const struct crew_bench *b)
         print_nodes(to, b);
     print_verdict(to, b);
     print_energy(to, b);
-    for (uint32_t i = 0; i < b->n; i++) {
-        const struct crew_sampled *s = &b->slot[i].measured[CREW_GRADIENT][CREW_TOGETHER];
-        unbound |= !b->slot[i].bound;
-        shared |= s->cpu_s < SHARED * s->wall_s;
-    }
-    if (shared)
-        fprintf(to, "CPU/wall below 1: a core was taken away for a while. The mean counts "
-                    "that, the\nmedian does not.\n");
-    if (unbound)
-        fprintf(to, "*  not bound: measured wherever the system ran it\n");
 }

@@ -1,7 +1,6 @@
 #include "cli/bench.h"
 #include "cli/cli.h"
-#include <signal.h>
-#include <stdatomic.h>
+#include "cli/signals.h"
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -10,7 +9,7 @@
 struct own {
     double seconds, watch_s;
     uint32_t size, triad_mb;
-    bool latency, numa, quick, csv, json, force, quiet;
+    bool latency, numa, quick, csv, json, no_samples, force, quiet;
     const char *save_profile;
 };
 
@@ -28,7 +27,7 @@ static const struct crew_option own_options[] = {
         .help = "short, with less memory: to look around, not to cite"),
     OWN("size", 0, U32, size, .min = 1, .max = 8192, .value = "256", .argument = "N",
         .help = "sgemm multiplies N x N matrices"),
-    OWN("triad-mb", 0, U32, triad_mb, .min = 1, .max = 65536, .argument = "MB",
+    OWN("triad-mb", 0, U32, triad_mb, .min = 1, .max = 65536, .argument = "MIB",
         .help = "arrays of each core; not given: 64, or three times the last cache"),
     OWN("watch", 0, REAL, watch_s, .min = 0.02, .max = 86400, .argument = "SECONDS",
         .help = "show how fast tasks are over so much time, from a cold start"),
@@ -45,27 +44,11 @@ static const struct crew_option output_options[] = {
     OWN("force", 'f', FLAG, force, .help = "replace existing outputs"),
     OWN("csv", 0, FLAG, csv, .help = "print one CSV line a slot instead of tables"),
     OWN("json", 0, FLAG, json, .help = "print one JSON object instead, with all samples"),
+    OWN("no-samples", 0, FLAG, no_samples,
+        .help = "leave the samples out of it: a hundredth of the size"),
     OWN("quiet", 'q', FLAG, quiet, .help = "print results only, no progress"),
     {.type = CREW_OPTION_END},
 };
-
-/* ---- Signals: the first ends the measurement, the second leaves ---- */
-
-static atomic_int caught;
-
-static void on_signal(int number)
-{
-    if (atomic_exchange(&caught, number))
-        _exit(128 + number);
-}
-
-static void watch_signals(void)
-{
-    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&a.sa_mask);
-    sigaction(SIGINT, &a, NULL);
-    sigaction(SIGTERM, &a, NULL);
-}
 
 /* ---- Progress: a line rewritten on a terminal, one for every tenth elsewhere ---- */
 
@@ -87,7 +70,7 @@ static bool on_progress(void *user, const char *what, double done)
         p->told = true;
         p->next += 0.1;
     }
-    return !atomic_load(&caught);
+    return !signals_caught();
 }
 
 /* ---- The command ---- */
@@ -122,19 +105,47 @@ static int report(const struct command *self, const struct own *own, const struc
     if (b->stopped) {
         fprintf(stderr, "crew bench: stopped; nothing is printed%s\n",
                 own->save_profile ? ", and no profile is written" : "");
-        return finish(self, 0);
+        return 128 + signals_caught();
     }
     if (own->json)
-        print_bench_json(stdout, b);
+        print_bench_json(stdout, b, !own->no_samples);
     else if (own->csv)
         print_bench_csv(stdout, b);
     else
         print_bench(stdout, b);
     for (size_t i = 0; i < b->n_notes && own->csv && !own->quiet; i++)
-        fprintf(stderr, "note: %s\n", b->note[i]);
+        fprintf(stderr, "%s%s\n", strncmp(b->note[i], "warning: ", 9) ? "note: " : "",
+                b->note[i]);
     if (own->save_profile && !own->quiet && saved)
         fprintf(stderr, "the profile is in %s\n", own->save_profile);
     return finish(self, 0);
+}
+
+static int check_usage(const struct command *self, const struct own *own)
+{
+    if (own->json && own->csv)
+        return usage_error(self, "--json and --csv exclude each other");
+    if (own->csv && (own->latency || own->numa || own->watch_s > 0))
+        return usage_error(self,
+                           "--csv has one line a slot: --%s is shown in tables and --json",
+                           own->latency ? "latency"
+                           : own->numa  ? "numa"
+                                        : "watch");
+    if (own->no_samples && !own->json)
+        return usage_error(self, "--no-samples needs --json");
+    return -1;
+}
+
+/* Three samples are taken in any case, after one turn that does not count. */
+static void tell_long_turns(const struct crew_bench_config *cfg)
+{
+    static const double FAST = 200e9; /* operations a second of a fast core */
+    double n = cfg->size, least_s = 4 * 2 * n * n * n / FAST;
+    if (least_s > cfg->seconds)
+        fprintf(stderr,
+                "note: four products of size %u take %.2g s and more, twice on each core; "
+                "--seconds is %g\n",
+                cfg->size, least_s, cfg->seconds);
 }
 
 int run_bench(const struct command *self, int argc, char **argv)
@@ -152,6 +163,7 @@ int run_bench(const struct command *self, int argc, char **argv)
     int first;
     pick_options(crew_data_options(), data_names, data_table);
     pick_options(crew_train_options(), train_names, train_table);
+    train_table[3].help = "slots that are measured, 0: one per chosen core";
     crew_data_config_init(&cfg.data);
     crew_config_init(&train);
     const struct parser p = {.command = self,
@@ -162,18 +174,20 @@ int run_bench(const struct command *self, int argc, char **argv)
                              .title = {"the task", NULL, "what is measured", "output"},
                              .n_groups = 4};
     int code = parse_options(&p, argc, argv, &first);
-    if (code < 0 && own.json && own.csv)
-        code = usage_error(self, "--json and --csv exclude each other");
+    if (code < 0)
+        code = check_usage(self, &own);
     if (code >= 0)
         return code;
     struct progress progress = {.quiet = own.quiet, .terminal = isatty(2) == 1};
     configure(&cfg, &train, &own);
     cfg.on_progress = on_progress;
     cfg.user = &progress;
-    watch_signals();
+    if (!own.quiet)
+        tell_long_turns(&cfg);
+    signals_watch();
     crew_status status = crew_bench_run(&cfg, &result, &err);
-    if (progress.terminal && progress.told)
-        fputs("\r\033[K", stderr);
+    if (progress.told && (progress.terminal || result.measured))
+        fputs(progress.terminal ? "\r\033[K" : "100%  all is measured\n", stderr);
     code = status == CREW_OK || result.measured ? report(self, &own, &result, status == CREW_OK)
                                                 : 0;
     if (status != CREW_OK)

@@ -1,10 +1,9 @@
 #include "cli/cli.h"
 #include "cli/compare_table.h"
 #include "cli/progress.h"
+#include "cli/signals.h"
 #include "study/compare_json.h"
 #include <math.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,7 +39,7 @@ struct compare {
 /* "" as a default: the option takes "help", as those that take a name do. */
 static const struct crew_option own_options[] = {
     ROW(own, "policy", 'p', STRING, policy, .value = "", .argument = "NAMES",
-        .help = "all, or several with their settings, as in queue,ata:width=4,alpha=2; not "
+        .help = "all, or some with their settings, as in queue,ata:width=4,alpha=2; not "
                 "given: uniform,queue,greedy,ata-empirical:eta=0.25, and fixed where times are "
                 "known"),
     ROW(own, "repeats", 'n', U32, repeats, .min = 1, .max = CREW_COMPARISON_REPEATS,
@@ -72,28 +71,6 @@ static const struct crew_option file_options[] = {
     {.type = CREW_OPTION_END},
 };
 
-/* ---- Signals: the first ends the run in flight, the second leaves ---- */
-
-static crew_trainer *_Atomic running;
-static atomic_int caught;
-
-static void on_signal(int number)
-{
-    crew_trainer *t = atomic_load(&running);
-    if (atomic_exchange(&caught, number))
-        _exit(128 + number);
-    if (t)
-        crew_trainer_request_stop(t);
-}
-
-static void watch_signals(void)
-{
-    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&a.sa_mask);
-    sigaction(SIGINT, &a, NULL);
-    sigaction(SIGTERM, &a, NULL);
-}
-
 /* ---- Progress ---- */
 
 static void introduce(struct compare *c, crew_trainer *t)
@@ -120,8 +97,8 @@ static bool on_begin(void *user, const struct crew_comparison_step *step, crew_t
     crew_trainer_summary(t, &limits);
     progress_begin(&c->progress, stderr, c->files.quiet, &limits, c->cfg.time_limit_s,
                    c->info.rows);
-    atomic_store(&running, t);
-    return !atomic_load(&caught); /* one that came before this asked nobody to stop */
+    signals_to(t);
+    return !signals_caught();
 }
 
 static void on_round(void *user, const struct crew_record *r)
@@ -133,7 +110,7 @@ static void on_end(void *user, const struct crew_comparison_step *step,
                    const struct crew_comparison_run *run)
 {
     struct compare *c = user;
-    atomic_store(&running, NULL);
+    signals_to(NULL);
     if (c->progress.terminal && c->progress.text[0])
         fputs("\r\033[K", stderr);
     if (run && !c->files.quiet)
@@ -187,7 +164,7 @@ static crew_status compare(struct compare *c, struct crew_comparison *out,
         .user = c,
     };
     crew_status status = prepare(c, err);
-    watch_signals();
+    signals_watch();
     return status == CREW_OK ? crew_compare(&cfg, out, err) : status;
 }
 
@@ -238,7 +215,8 @@ static int report(const struct command *self, struct compare *c,
         fprintf(stderr, "crew compare: ");
         print_weights(stderr, result);
     }
-    int code = status == CREW_OK ? 0 : fail(self, status, &err);
+    int none = result->stopped && !finished_runs(result) ? signals_caught() : 0;
+    int code = status != CREW_OK ? fail(self, status, &err) : none ? 128 + none : 0;
     return result->same == CREW_SAME_NO ? 1 : code;
 }
 

@@ -25,7 +25,7 @@ static void print_notes(const struct crew_machine_info *m, uint32_t workers)
         printf("note: %u workers would share %u core%s\n", workers, m->n_slots,
                m->n_slots == 1 ? "" : "s");
     if (b.blas_forced)
-        printf("note: warning: %s in the environment forces the BLAS kernel %s: speed and last "
+        printf("warning: %s in the environment forces the BLAS kernel %s: speed and last "
                "bits may not be those of this processor\n",
                b.blas_forced, b.blas_core);
 }
@@ -47,6 +47,7 @@ int run_cores(const struct command *self, int argc, char **argv)
     crew_machine *machine;
     int first;
     pick_options(crew_train_options(), names, options);
+    options[0].help = "worker threads, 0: one per chosen core";
     crew_config_init(&c.cfg);
     const struct parser p = {
         .command = self, .group = {{options, &c.cfg}, {own_options, &c.json}}, .n_groups = 2};

@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 #include "study/report.h"
 #include <stddef.h>
+#include <string.h>
 
 struct report {
     struct crew_report_config cfg;
@@ -50,6 +51,8 @@ int run_report(const struct command *self, int argc, char **argv)
     const struct parser p = {
         .command = self, .group = {{options, &r}}, .n_groups = 1, .least = 1, .most = 64};
     int code = parse_options(&p, argc, argv, &first);
+    if (code < 0 && !strcmp(r.cfg.output, "-"))
+        code = usage_error(self, "--output is a file: the numbers go to files beside it");
     if (code >= 0)
         return code;
     r.cfg.inputs = (const char *const *)(argv + first);

@@ -1,9 +1,8 @@
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/signals.h"
 #include "study/simulate.h"
 #include <inttypes.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -65,26 +64,6 @@ static const struct crew_option options[] = {
     {.type = CREW_OPTION_END},
 };
 
-/* ---- Signals: the first ends the simulations after the present round, the second leaves; as
- * does the first one while nothing is simulated yet that could be shown ---- */
-
-static atomic_int caught;
-static atomic_bool under_way;
-
-static void on_signal(int number)
-{
-    if (atomic_exchange(&caught, number) || !atomic_load(&under_way))
-        _exit(128 + number);
-}
-
-static void watch_signals(void)
-{
-    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&a.sa_mask);
-    sigaction(SIGINT, &a, NULL);
-    sigaction(SIGTERM, &a, NULL);
-}
-
 /* ---- Progress: one line rewritten on a terminal, a plain line every two seconds elsewhere
  * ---- */
 
@@ -92,6 +71,7 @@ enum { PLAIN_CALLS = 20 }; /* of on_progress(), ten a second */
 
 struct progress {
     bool quiet, terminal, drawn; /* drawn: something stands on the terminal's line */
+    bool watched;                /* before something is simulated, a signal just ends it */
     size_t calls;
 };
 
@@ -100,7 +80,9 @@ static bool on_progress(void *user, const char *policy, uint64_t seed, double do
     struct progress *p = user;
     char text[160];
     struct winsize w;
-    atomic_store(&under_way, true);
+    if (!p->watched)
+        signals_watch();
+    p->watched = true;
     if (!p->quiet && (p->terminal || ++p->calls % PLAIN_CALLS == 0)) {
         int width =
             p->terminal && ioctl(2, TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? w.ws_col - 1 : 159;
@@ -108,7 +90,7 @@ static bool on_progress(void *user, const char *policy, uint64_t seed, double do
         fprintf(stderr, p->terminal ? "\r%.*s\033[K" : "%.*s\n", width, text);
         p->drawn = p->terminal;
     }
-    return !atomic_load(&caught);
+    return !signals_caught();
 }
 
 /* ---- Figures: one list of columns for all three forms ---- */
@@ -376,11 +358,10 @@ int run_sim(const struct command *self, int argc, char **argv)
     struct progress progress = {.quiet = sim.quiet, .terminal = isatty(2) == 1};
     sim.cfg.on_progress = on_progress;
     sim.cfg.user = &progress;
-    watch_signals();
     crew_status status = crew_simulate(&sim.cfg, &result, &err);
     if (progress.drawn)
         fputs("\r\033[K", stderr);
-    else if (progress.terminal && atomic_load(&caught))
+    else if (progress.terminal && signals_caught())
         fputc('\n', stderr); /* after the ^C that the terminal shows */
     if (status != CREW_OK)
         return fail(self, status, &err);
@@ -391,6 +372,7 @@ int run_sim(const struct command *self, int argc, char **argv)
         print_csv(&result);
     else if (result.n_policies)
         print_table(&sim, &result);
+    code = result.stopped && !result.n_policies ? 128 + signals_caught() : 0;
     crew_simulation_free(&result);
-    return finish(self, 0);
+    return finish(self, code);
 }

@@ -57,9 +57,8 @@ static const struct crew_option own_options[] = {
      .offset = offsetof(struct train, own.timeline_rounds) - offsetof(struct train, own),
      .min = 1,
      .max = 1e6,
-     .value = "2000",
      .argument = "N",
-     .help = "of the timeline, the last ones"},
+     .help = "of the timeline, the last ones; not given: 2000"},
     OWN("force", 'f', FLAG, force, NULL, "replace existing outputs"),
     OWN("json", 0, FLAG, json, NULL, "print one JSON object instead of tables"),
     OWN("quiet", 'q', FLAG, quiet, NULL, "print results only, no progress"),
@@ -210,6 +209,8 @@ static crew_status check_distinct(const struct train *t, struct crew_error *err)
         for (size_t j = i + 1; j < 5; j++)
             if (paths[i] && paths[j] && !strcmp(paths[i], paths[j]))
                 return refuse(err, "%s is named for two outputs", paths[i]);
+    if (t->own.timeline_rounds && !t->own.timeline)
+        return refuse(err, "--timeline-rounds needs --timeline");
     if (t->own.save && !strcmp(t->data_cfg.missing, "mean") &&
         strcmp(t->data_cfg.scale, "standard") != 0)
         return refuse(err,
@@ -232,8 +233,8 @@ static crew_status open_logs(struct train *t, struct crew_error *err)
                                            .set = set,
                                            .n_sets = 2};
     if (t->own.timeline) {
-        crew_status status =
-            crew_timeline_create(t->own.timeline_rounds, s.n, &t->timeline, err);
+        crew_status status = crew_timeline_create(
+            t->own.timeline_rounds ? t->own.timeline_rounds : 2000, s.n, &t->timeline, err);
         if (status != CREW_OK)
             return status;
     }

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { NAME_LEAST = 13, NAME_MOST = 24 };
+enum { NAME_LEAST = 13, NAME_MOST = 24, HEAD = 10 };
 
 /* ---- What was measured, as medians ---- */
 
@@ -234,6 +234,89 @@ static void print_spread(FILE *to, const struct crew_comparison *c)
         fputs("spread: 95 % interval of the median; noise: it includes 1\n", to);
 }
 
+static bool told(const struct crew_spread *ratio)
+{
+    return ratio->n > 1 && !crew_spread_holds_one(ratio) && ratio->median < 1;
+}
+
+/* Of those that are told to take less than `against`: the one that takes the least, of two that
+ * are as good as equal the one with the lower other ratio. NULL: there are none. */
+static const struct crew_comparison_policy *best(const struct crew_comparison *c, bool by_core)
+{
+    static const double EQUAL = 0.01;
+    const struct crew_comparison_policy *found = NULL;
+    double least = 0, other = 0;
+    for (size_t k = 0; k < c->n_policies; k++) {
+        const struct crew_comparison_policy *p = &c->policy[k];
+        const struct crew_spread *mine = by_core ? &p->ratio_worker : &p->ratio_train,
+                                 *its = by_core ? &p->ratio_train : &p->ratio_worker;
+        if (k == c->against || !told(mine))
+            continue;
+        if (!found || mine->median < least * (1 - EQUAL) ||
+            (mine->median < least * (1 + EQUAL) && its->median < other)) {
+            found = p;
+            least = mine->median;
+            other = its->median;
+        }
+    }
+    return found;
+}
+
+static void print_verdict(FILE *to, const struct crew_comparison *c)
+{
+    const char *base = c->policy[c->against].policy;
+    const struct crew_comparison_policy *fast = best(c, false), *cheap = best(c, true);
+    char line[600];
+    size_t n = 0;
+    int at;
+    for (size_t k = 0; k < c->n_policies; k++)
+        n = k != c->against && c->policy[k].ratio_train.n > n ? c->policy[k].ratio_train.n : n;
+    if (n < 2) /* print_spread() says why */
+        return;
+    if (fast)
+        at =
+            snprintf(line, sizeof line, "%.100s is fastest, with %.3g of the seconds of %.100s",
+                     fast->policy, fast->ratio_train.median, base);
+    else
+        at = snprintf(line, sizeof line, "none is told to be faster than %.100s", base);
+    if (cheap && cheap == fast)
+        snprintf(line + at, sizeof line - (size_t)at,
+                 " and %.3g of its core-seconds, the fewest", cheap->ratio_worker.median);
+    else if (cheap)
+        snprintf(line + at, sizeof line - (size_t)at,
+                 "; %.100s takes the fewest core-seconds, %.3g of those of %.100s",
+                 cheap->policy, cheap->ratio_worker.median, base);
+    else if (!fast)
+        snprintf(line + at, sizeof line - (size_t)at, ", or to take fewer core-seconds");
+    print_entry(to, "verdict", HEAD, line);
+}
+
+static void print_machine(FILE *to, const struct crew_comparison *c)
+{
+    const struct crew_machine_info *m = crew_machine_info(c->machine);
+    struct crew_build_info build;
+    char line[600];
+    crew_build_info(&build);
+    snprintf(line, sizeof line,
+             "%.200s, %u of %u cores usable, %.100s; BLAS kernel %.60s; %s; crew %s",
+             m->cpu_model ? m->cpu_model : "unknown", m->usable_cores, m->cores,
+             m->kernel ? m->kernel : "unknown system", build.blas_core, c->date, build.version);
+    print_entry(to, "machine", HEAD, line);
+}
+
+/* What a run has beside its rounds is not small then, and neither is what else happens. */
+static void print_short(FILE *to, const struct crew_comparison *c)
+{
+    static const double SHORT = 0.1;
+    double least = (double)INFINITY;
+    for (size_t k = 0; k < c->n_policies; k++)
+        least = fmin(least, c->policy[k].median[CREW_FIGURE_TRAIN]);
+    if (!c->virtual_time && least < SHORT)
+        fprintf(to, "runs of %.2g s are short: more epochs tell more\n", least);
+    if (c->workers == 1)
+        fputs("one worker: there is nothing to allocate\n", to);
+}
+
 void print_comparison(FILE *to, const struct crew_comparison *c)
 {
     int width = NAME_LEAST;
@@ -245,6 +328,7 @@ void print_comparison(FILE *to, const struct crew_comparison *c)
     fputc('\n', to);
     print_ratios(to, c, width);
     fputc('\n', to);
+    print_verdict(to, c);
     print_weights(to, c);
     fprintf(to, "ratios to %s; %u worker%s%s\n", c->policy[c->against].policy, c->workers,
             c->workers == 1 ? "" : "s",
@@ -252,6 +336,8 @@ void print_comparison(FILE *to, const struct crew_comparison *c)
                             : "");
     print_spread(to, c);
     print_target(to, c);
+    print_short(to, c);
+    print_machine(to, c);
     if (c->no_energy[0] && !c->virtual_time)
         fprintf(to, "no joules: %s\n", c->no_energy);
 }

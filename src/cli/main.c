@@ -203,6 +203,7 @@ int main(int argc, char **argv)
 {
     reserve_standard_files();
     signal(SIGPIPE, SIG_DFL); /* whatever was inherited: a closed pipe ends silently */
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow (ulimit -f) is a write that fails */
     if (argc < 2) {
         print_commands(stderr);
         return 2;

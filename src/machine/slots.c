@@ -162,23 +162,26 @@ static bool parse_number(const char **s, uint32_t *out)
     return true;
 }
 
-/* want[i] for the PUs of "0,2-5". Each must exist and be usable, and be named once. */
+/* want[i] for the PUs of "0,2-5,8-30:2", as hwloc writes them: every second from 8 to 30. Each
+ * must exist and be usable, and be named once. */
 static crew_status want_list(const crew_machine *m, const char *list, bool *want,
                              struct crew_error *err)
 {
     const char *s = list;
     do {
-        uint32_t first, last;
+        uint32_t first, last, step = 1;
         s += s > list; /* the comma */
         if (!parse_number(&s, &first))
             goto malformed;
         last = first;
         if (*s == '-' && (s++, !parse_number(&s, &last)))
             goto malformed;
-        if (last < first || (*s && *s != ','))
+        if (*s == ':' && last > first && (s++, !parse_number(&s, &step)))
             goto malformed;
-        for (uint32_t cpu = first; cpu <= last; cpu++) { /* ends at the first that is missing */
-            uint32_t i = 0;
+        if (last < first || !step || (*s && *s != ','))
+            goto malformed;
+        for (uint64_t at = first; at <= last; at += step) { /* ends at the first missing */
+            uint32_t i = 0, cpu = (uint32_t)at;
             while (i < m->info.pus && m->pu[i].cpu != cpu)
                 i++;
             bool found = i < m->info.pus;

@@ -1,4 +1,5 @@
 #include "study/compare.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "machine/energy.h"
@@ -64,15 +65,13 @@ static crew_status check_config(const struct crew_comparison_config *cfg,
 
 static crew_status parse_policies(struct study *s, struct crew_error *err)
 {
-    char all[512] = "";
-    const char *text = s->cfg->policy ? s->cfg->policy : DEFAULT_POLICIES;
-    size_t n = 0;
-    bool every = !strcmp(text, "all");
-    for (size_t i = 0; every && crew_policy_at(i) && n < sizeof all; i++)
-        n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i ? "," : "",
-                              crew_policy_at(i)->name);
+    char *every;
+    TRY(crew_policy_list_all(s->cfg->policy ? s->cfg->policy : "", &every, err));
     s->fixed_is_optional = every || !s->cfg->policy;
-    return crew_policy_list_parse(every ? all : text, &s->list, err);
+    const char *text = every ? every : s->cfg->policy ? s->cfg->policy : DEFAULT_POLICIES;
+    crew_status status = crew_policy_list_parse(text, &s->list, err);
+    crew_free(every);
+    return status;
 }
 
 /* "queue", or as it was typed: "ata:width=2". The first of that name. */
@@ -90,6 +89,13 @@ static crew_status find_against(struct study *s, struct crew_error *err)
             return CREW_OK;
         }
     }
+    if (crew_policy_find(wanted))
+        return crew_fail(err, CREW_EINVAL,
+                         "against is '%.64s', which is not among the policies compared%s",
+                         wanted,
+                         s->out->without_fixed && !strcmp(wanted, "fixed")
+                             ? ": the times of the workers are not known (times, profile)"
+                             : "");
     for (size_t p = 0; p < n; p++)
         names[p] = s->list.name[p];
     return crew_fail_unknown(err, "policy to compare against", wanted, names, n);
@@ -423,6 +429,7 @@ crew_status crew_compare(const struct crew_comparison_config *cfg, struct crew_c
         .target_accuracy = cfg->target_accuracy,
         .window = 1,
     };
+    crew_date(out->date, sizeof out->date);
     crew_status status = prepare(&s, err);
     bool begun = status == CREW_OK;
     out->names = s.list.text;

@@ -17,8 +17,9 @@ struct crew_comparison_run;
 struct crew_comparison_config {
     struct crew_config train;     /* its policy and callbacks are not used */
     const struct crew_data *data; /* borrowed */
-    /* "uniform,ata:width=2", "all", or NULL: uniform, queue, greedy, ata-empirical with eta
-     * 0.25. The last two have fixed, too, where the times of all workers are known. */
+    /* "uniform,ata:width=2"; "all", also with others; or NULL: uniform, queue, greedy,
+     * ata-empirical with eta 0.25. The last two have fixed, too, where the times of all workers
+     * are known. */
     const char *policy;
     const char *against; /* one of them, "best": the least median time; NULL: the first */
     /* Of all policies in turn, each time another one first. In virtual time, where nothing else
@@ -109,6 +110,7 @@ struct crew_comparison {
     /* Runs of the same repeat that dropped nothing and were not cut off by the time limit. */
     enum crew_same_weights same;
     char no_energy[600]; /* why joules are not known; "": they are */
+    char date[40];       /* when it began, UTC */
     crew_machine *machine;
     void *names; /* of the policies */
 };

@@ -39,8 +39,10 @@ json_t *crew_machine_as_json(const crew_machine *machine)
     }
     if (!(slots = crew_json_whole(slots, m->n_slots)))
         return NULL;
-    return json_pack("{s:i, s:i, s:o, s:s, s:s, s:s, s:s?}", "cores", (int)m->cores,
-                     "usable_cores", (int)m->usable_cores, "slots", slots, "blas", b.blas,
-                     "blas_flavour", b.blas_flavour, "blas_core", b.blas_core, "blas_forced",
-                     b.blas_forced);
+    return json_pack("{s:o, s:o, s:i, s:i, s:o, s:s, s:s, s:s, s:s?}", "cpu_model",
+                     crew_json_text(m->cpu_model ? m->cpu_model : "unknown", NULL), "kernel",
+                     crew_json_text(m->kernel ? m->kernel : "unknown", NULL), "cores",
+                     (int)m->cores, "usable_cores", (int)m->usable_cores, "slots", slots,
+                     "blas", b.blas, "blas_flavour", b.blas_flavour, "blas_core", b.blas_core,
+                     "blas_forced", b.blas_forced);
 }

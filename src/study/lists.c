@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include <crew/crew.h>
 #include <crew/policy.h>
 #include <string.h>
 
@@ -74,6 +75,52 @@ void crew_policy_list_free(struct crew_policy_list *list)
 {
     crew_free(list->name);
     crew_free(list->text);
+}
+
+static bool has_piece(const char *list, const char *piece, size_t n)
+{
+    for (const char *s = list; *s; s += strcspn(s, ","), s += *s == ',')
+        if (strcspn(s, ",") == n && !memcmp(s, piece, n))
+            return true;
+    return false;
+}
+
+static void add_piece(char *list, const char *piece, size_t n)
+{
+    size_t at = strlen(list);
+    if (at)
+        list[at++] = ',';
+    memcpy(list + at, piece, n);
+    list[at + n] = '\0';
+}
+
+static void expand_all(const char *text, char *list)
+{
+    struct crew_config unasked;
+    crew_config_init(&unasked);
+    for (size_t i = 0; crew_policy_at(i); i++)
+        add_piece(list, crew_policy_at(i)->name, strlen(crew_policy_at(i)->name));
+    if (!has_piece(list, unasked.policy, strlen(unasked.policy)))
+        add_piece(list, unasked.policy, strlen(unasked.policy));
+    for (const char *s = text; *s; s += strcspn(s, ","), s += *s == ',') {
+        size_t n = strcspn(s, ",");
+        if (!has_piece(list, s, n) && !has_piece("all", s, n))
+            add_piece(list, s, n);
+    }
+}
+
+crew_status crew_policy_list_all(const char *text, char **out, struct crew_error *err)
+{
+    *out = NULL;
+    if (!has_piece(text, "all", 3))
+        return CREW_OK;
+    size_t bytes = strlen(text) + 256; /* and the one that training takes */
+    for (size_t i = 0; crew_policy_at(i); i++)
+        bytes += strlen(crew_policy_at(i)->name) + 1;
+    if (!(*out = crew_zalloc(bytes)))
+        return crew_fail(err, CREW_ENOMEM, "no memory for the list of policies");
+    expand_all(text, *out);
+    return CREW_OK;
 }
 
 /* ---- Seeds ---- */

@@ -21,6 +21,10 @@ CREW_CHECKED crew_status crew_policy_list_parse(const char *text, struct crew_po
 CREW_CHECKED crew_status crew_policy_list_parse_with(const char *text, const char *more,
                                                      struct crew_policy_list *out,
                                                      struct crew_error *err);
+/* "all" is among the names: in *out, for crew_free(), every policy, the one with its settings
+ * that training takes unasked, and what else is named. Else NULL. CREW_ENOMEM. */
+CREW_CHECKED crew_status crew_policy_list_all(const char *text, char **out,
+                                              struct crew_error *err);
 void crew_policy_list_free(struct crew_policy_list *list);
 
 /* Different whole numbers; *out is the caller's, by crew_free(). CREW_EINVAL, CREW_ENOMEM. */

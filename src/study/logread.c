@@ -289,18 +289,24 @@ static crew_status take_document(struct reading *r, struct crew_error *err)
     if (bytes > MOST_VALUES && bytes > (double)crew_machine_free_bytes() / 2)
         return crew_fail(err, CREW_ENOMEM, "%s: no memory for what is in it", in->path);
     in->document = json_loadb(r->text, r->bytes, 0, NULL);
+    bool profile = json_object_get(in->document, "crew_profile");
     if (json_is_array(json_object_get(in->document, "policies")))
         in->kind = CREW_INPUT_COMPARISON;
-    else if (json_object_get(in->document, "machine") || /* also of crew cores */
-             json_object_get(in->document, "slots") ||
-             json_object_get(in->document, "latency_ns"))
+    else if (!profile && (json_object_get(in->document, "machine") || /* also of crew cores */
+                          json_object_get(in->document, "slots") ||
+                          json_object_get(in->document, "latency_ns")))
         in->kind = CREW_INPUT_BENCHMARK;
+    else if (profile)
+        return crew_fail(err, CREW_EFORMAT,
+                         "%s: a profile of task times, for crew train --profile; what it was "
+                         "made of is in the JSON of crew bench and in logs",
+                         in->path);
     else
         return crew_fail(
             err, CREW_EFORMAT,
-            "%s: nothing usable in its %llu lines: neither a log, nor task times, a "
+            "%s: nothing usable in its %llu line%s: neither a log, nor task times, a "
             "timeline, or JSON of compare or bench",
-            in->path, (unsigned long long)in->lines);
+            in->path, (unsigned long long)in->lines, in->lines == 1 ? "" : "s");
     in->lines = in->skipped = 0;
     return CREW_OK;
 }

@@ -245,7 +245,11 @@ static crew_status save_profile(const struct crew_bench_job *b, struct crew_erro
     const struct crew_bench *out = b->out;
     struct crew_build_info build;
     crew_build_info(&build);
-    struct crew_profile p = {.rows = out->task_rows, .n = out->n};
+    struct crew_profile p = {.rows = out->task_rows,
+                             .features = out->rows.features,
+                             .classes = out->rows.classes,
+                             .parameters = out->n_params,
+                             .n = out->n};
     p.model = crew_strdup(out->model);
     p.blas = crew_strdup(build.blas_core);
     p.machine = crew_strdup(b->fingerprint);

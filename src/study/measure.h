@@ -33,14 +33,14 @@ struct crew_bench_config {
 /* One measure of one slot in one setting: turns back to back, without a gap between samples, so
  * that the time in which the worker did not run is in one of them. Taken in several windows. */
 struct crew_sampled {
-    double *sample_s;             /* [n] seconds a turn, in order */
-    size_t n;                     /* at most CREW_SAMPLES: then neighbours are merged */
-    uint64_t repeat;              /* turns a sample */
-    uint64_t turns;               /* in all samples */
-    double wall_s, cpu_s;         /* of all samples; cpu_s NaN: a window too short to tell */
-    double mean_s;                /* wall_s / turns */
-    double window_s;              /* the same of the last window */
-    double sd_s, median_s, p95_s; /* of samples */
+    double *sample_s;     /* [n] seconds a turn, in order */
+    size_t n;             /* at most CREW_SAMPLES: then neighbours are merged */
+    uint64_t repeat;      /* turns a sample */
+    uint64_t turns;       /* in all samples */
+    double wall_s, cpu_s; /* of all samples; cpu_s NaN: a window too short to tell */
+    double mean_s;        /* wall_s / turns */
+    double window_s;      /* the same of the last window */
+    double sd_s, median_s, p75_s, p95_s; /* of samples */
 };
 enum { CREW_SAMPLES = 1 << 14 };
 
@@ -53,6 +53,8 @@ struct crew_bench_slot {
                                        what the core is worth; together: what is left of it */
     double speed_se[CREW_SETTINGS]; /* standard errors, from the passes; NaN: one pass */
     uint64_t planned;               /* tasks of batch_tasks; 0: parked */
+    bool shared;                    /* its task had less than 0.9 CPU seconds a second */
+    bool within_noise;              /* together less than two errors slower than the fastest */
 };
 
 /* A row of cores that are of one kind. */

@@ -157,7 +157,7 @@ static crew_status size_memory(struct crew_bench_job *b, struct crew_error *err)
     }
     if (mb < 2 * cache_mb)
         crew_bench_note(out,
-                        "the triad's arrays are %.0f MB a worker, the last cache is %.0f MB: "
+                        "the triad's arrays are %.0f MiB a worker, the last cache is %.0f MiB: "
                         "not the speed of memory alone",
                         mb, cache_mb);
     out->triad_bytes = (uint64_t)(mb * MB);

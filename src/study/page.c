@@ -73,7 +73,7 @@ static void put_loss(FILE *to, const struct crew_logs *all, const char *svg, boo
 }
 
 /* Of many workers some: enough to see which end is which. */
-static void put_workers(FILE *to, uint32_t shown, uint32_t workers)
+void crew_page_colours(FILE *to, uint32_t shown, size_t all, const char *what)
 {
     uint32_t step = shown <= 16 ? 1 : (shown + 11) / 12;
     char text[48], colour[8];
@@ -82,9 +82,9 @@ static void put_workers(FILE *to, uint32_t shown, uint32_t workers)
         if (w % step && w + 1 < shown)
             continue;
         if (w == CREW_LOG_WORKERS)
-            snprintf(text, sizeof text, "the rest, %u\xe2\x80\x93%u", w, workers - 1);
+            snprintf(text, sizeof text, "the rest, %u\xe2\x80\x93%zu", w, all - 1);
         else
-            snprintf(text, sizeof text, "worker %u", w);
+            snprintf(text, sizeof text, "%s %u", what, w);
         crew_plot_colour(w, shown, colour);
         put_key(to, colour, 0, text);
     }
@@ -133,7 +133,7 @@ static void put_quota(FILE *to, const struct crew_log *l, const char *svg)
              dips(l) ? "; the last round of an epoch may be short" : "");
     crew_page_figure(to, l->planned ? "Quotas over the rounds" : "Tasks over the rounds", how,
                      svg, label);
-    put_workers(to, l->shown, l->workers);
+    crew_page_colours(to, l->shown, l->workers, "worker");
 }
 
 static const char *of_many(const struct crew_log *l)
@@ -289,7 +289,7 @@ void crew_page_write(FILE *to, const struct crew_logs *all, const struct crew_pa
         put_run(to, all, i, plots);
     for (size_t i = 0; i < all->n_inputs; i++)
         if (all->input[i].kind == CREW_INPUT_BENCHMARK)
-            crew_page_benchmark(to, &all->input[i], plots->latency[i]);
+            crew_page_benchmark(to, &all->input[i], plots->latency[i], plots->watch[i]);
     put_inputs(to, all);
     fputs("</body>\n</html>\n", to);
 }

@@ -9,7 +9,7 @@
 struct crew_page_plots {
     char *loss[2]; /* against seconds, core-seconds */
     char *quota[CREW_LOG_FILES], *times[CREW_LOG_FILES], *last[CREW_LOG_FILES];
-    char *latency[CREW_LOG_FILES];
+    char *latency[CREW_LOG_FILES], *watch[CREW_LOG_FILES];
 };
 
 void crew_page_write(FILE *to, const struct crew_logs *all,
@@ -24,10 +24,14 @@ void crew_page_svg(FILE *to, const char *svg, const char *label);
 void crew_page_figure(FILE *to, const char *title, const char *how, const char *svg,
                       const char *label);
 
-/* pagetables.c: the parts of a page with their headings. svg: of the heat map, or NULL. */
+/* The legend of the first `shown` of all workers or slots, and the end of the figure. */
+void crew_page_colours(FILE *to, uint32_t shown, size_t all, const char *what);
+
+/* pagetables.c, pagebench.c: the parts of a page with their headings. Plots may be NULL. */
 void crew_page_summary(FILE *to, const struct crew_logs *all);
 void crew_page_comparison(FILE *to, const struct crew_input *in);
-void crew_page_benchmark(FILE *to, const struct crew_input *in, const char *svg);
+void crew_page_benchmark(FILE *to, const struct crew_input *in, const char *latency,
+                         const char *watch);
 void crew_page_notes(FILE *to, const json_t *notes);
 
 /* Tables of whatever a JSON object holds. */

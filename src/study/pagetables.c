@@ -1,6 +1,5 @@
-/* The tables of a report: runs, comparisons, benchmarks. */
+/* The tables of a report: runs and comparisons. */
 #include "study/page.h"
-#include "study/plot.h"
 #include <math.h>
 #include <string.h>
 
@@ -103,7 +102,7 @@ static void put_ratio(FILE *to, const json_t *policy, const char *key, bool agai
         crew_page_number(to, against ? 1 : (double)NAN, "%.3g");
         return;
     }
-    fprintf(to, "<td>%.3f", median);
+    fprintf(to, "<td class=\"wide\">%.3f", median);
     if (isfinite(low) && isfinite(high) && crew_json_number(r, "repeats") != 1)
         fprintf(to, " (%.3f\xe2\x80\x93%.3f)", low, high);
     fprintf(to, "%s</td>", json_is_true(json_object_get(r, "within_noise")) ? ", noise" : "");
@@ -136,21 +135,55 @@ static bool cut_off(const json_t *policy)
 
 static const struct {
     const char *key, *head, *format;
-} column[] = {{"train_s", "seconds", "%.4g"},   {"worker_s", "core-s", "%.4g"},
-              {"joules", "joules", "%.4g"},     {"round_mean_s", "round s", "%.4g"},
-              {"round_p95_s", "p95", "%.4g"},   {"idle_s", "idle s", "%.4g"},
-              {"wasted_s", "wasted s", "%.4g"}, {"rounds", "rounds", "%.0f"},
-              {"train_loss", "loss", "%.4f"},   {"test_accuracy", "test acc.", "%.4f"}};
+    double scale; /* times this */
+} column[] = {
+    {"train_s", "seconds", "%.4g", 1},      {"worker_s", "core-s", "%.4g", 1},
+    {"joules", "joules", "%.4g", 1},        {"round_mean_s", "round ms", "%.4g", 1e3},
+    {"round_p95_s", "p95 ms", "%.4g", 1e3}, {"idle_s", "idle s", "%.4g", 1},
+    {"wasted_s", "wasted s", "%.3g", 1},    {"rounds", "rounds", "%.0f", 1},
+    {"train_loss", "loss", "%.4f", 1},      {"test_accuracy", "test acc.", "%.4f", 1}};
 enum { COLUMNS = sizeof column / sizeof *column };
 
+/* In how many repeats it reached the target; of none of them it is known where there is none.
+ */
+static void put_reached(FILE *to, const json_t *policy)
+{
+    const json_t *flags = json_object_get(policy, "reached");
+    size_t yes = 0, known = 0;
+    for (size_t i = 0; i < json_array_size(flags); i++) {
+        known += json_is_boolean(json_array_get(flags, i));
+        yes += json_is_true(json_array_get(flags, i));
+    }
+    if (known && !yes)
+        fputs("<td><b>not reached</b></td>", to);
+    else if (known)
+        fprintf(to, "<td>reached %zu of %zu</td>", yes, known);
+    else
+        crew_page_cell(to, NULL);
+}
+
+static bool has_target(const json_t *list)
+{
+    for (size_t p = 0; p < json_array_size(list); p++)
+        if (one_is(json_array_get(list, p), "reached", true) ||
+            one_is(json_array_get(list, p), "reached", false))
+            return true;
+    return false;
+}
+
+/* Ratios first: what it is read for. */
 static void put_policies(FILE *to, const json_t *list, const char *against)
 {
+    bool target = has_target(list);
     bool seen = false; /* the one it is compared with: of two of that name the first */
-    fputs("<div class=\"scroll\"><table>\n<tr><th scope=\"col\">policy</th>", to);
+    fputs("<div class=\"scroll\"><table>\n<tr><th scope=\"col\">policy</th><th "
+          "scope=\"col\">time ratio</th><th scope=\"col\">core-s ratio</th>",
+          to);
+    fputs(target ? "<th scope=\"col\">target</th>" : "", to);
     for (size_t i = 0; i < COLUMNS; i++)
         if (any_has(list, column[i].key))
             fprintf(to, "<th scope=\"col\">%s</th>", column[i].head);
-    fputs("<th scope=\"col\">time ratio</th><th scope=\"col\">core-s ratio</th></tr>\n", to);
+    fputs("</tr>\n", to);
     for (size_t p = 0; p < json_array_size(list); p++) {
         const json_t *policy = json_array_get(list, p);
         const char *name = json_string_value(json_object_get(policy, "policy"));
@@ -159,11 +192,14 @@ static void put_policies(FILE *to, const json_t *list, const char *against)
         fputs("<tr><td class=\"text\">", to);
         crew_page_text(to, name ? name : "?");
         fputs(cut_off(policy) ? " *</td>" : "</td>", to);
-        for (size_t i = 0; i < COLUMNS; i++)
-            if (any_has(list, column[i].key))
-                crew_page_number(to, crew_json_number(policy, column[i].key), column[i].format);
         put_ratio(to, policy, "ratio_train", self);
         put_ratio(to, policy, "ratio_worker", self);
+        if (target)
+            put_reached(to, policy);
+        for (size_t i = 0; i < COLUMNS; i++)
+            if (any_has(list, column[i].key))
+                crew_page_number(to, column[i].scale * crew_json_number(policy, column[i].key),
+                                 column[i].format);
         fputs("</tr>\n", to);
     }
     fputs("</table></div>\n", to);
@@ -258,82 +294,13 @@ void crew_page_comparison(FILE *to, const struct crew_input *in)
     }
 }
 
-/* ---- Benchmarks ---- */
-
-/* What each slot measures: of {"task": {"alone": {"tasks_per_s": 812, ...}, ...}, ...} the
- * first numbers. */
-static void put_rates(FILE *to, const json_t *slots)
-{
-    static const char *const what[] = {"sgemm", "task", "triad"}, *const how[] = {"alone",
-                                                                                  "together"};
-    if (!json_object_get(json_array_get(slots, 0), what[0]))
-        return;
-    fputs("<div class=\"scroll\"><table><caption>Measured</caption>\n<tr><th>slot</th>", to);
-    for (size_t w = 0; w < 3; w++)
-        for (size_t h = 0; h < 2; h++)
-            fprintf(to, "<th>%s %s</th>", what[w], how[h]);
-    fputs("</tr>\n", to);
-    for (size_t i = 0; i < json_array_size(slots); i++) {
-        fprintf(to, "<tr><td>%zu</td>", i);
-        for (size_t k = 0; k < 6; k++) {
-            const json_t *both = json_object_get(json_array_get(slots, i), what[k / 2]);
-            json_t *figures = json_object_get(both, how[k % 2]);
-            void *first = json_object_iter(figures);
-            const json_t *v = first ? json_object_iter_value(first) : NULL;
-            crew_page_number(to, json_is_number(v) ? json_number_value(v) : (double)NAN,
-                             "%.4g");
-        }
-        fputs("</tr>\n", to);
-    }
-    fputs(
-        "</table></div>\n<p class=\"dim\">sgemm in GF/s, tasks a second, triad in GB/s.</p>\n",
-        to);
-}
-
 void crew_page_notes(FILE *to, const json_t *notes)
 {
     for (size_t i = 0; i < json_array_size(notes); i++) {
         const char *note = json_string_value(json_array_get(notes, i));
-        fputs("<p class=\"dim\">Note: ", to);
-        crew_page_text(to, note ? note : "");
+        bool warns = note && !strncmp(note, "warning: ", 9);
+        fputs(warns ? "<p class=\"dim\">Warning: " : "<p class=\"dim\">Note: ", to);
+        crew_page_text(to, note ? note + (warns ? 9 : 0) : "");
         fputs("</p>\n", to);
     }
-}
-
-static void put_latency(FILE *to, const json_t *rows, const char *svg)
-{
-    struct crew_latencies l;
-    char label[200];
-    if (svg && crew_latencies_of(rows, &l)) {
-        snprintf(label, sizeof label,
-                 "Heat map: nanoseconds of a round trip of a cache line between %zu slots. The "
-                 "least is %.4g, from %zu to %zu, the most %.4g, from %zu to %zu",
-                 l.n, l.low, l.low_from, l.low_to, l.high, l.high_from, l.high_to);
-        fputs("<div class=\"grid\">\n", to);
-        crew_page_figure(to, "Latency from core to core",
-                         l.each > 1
-                             ? "nanoseconds of a round trip of a cache line; a square is "
-                               "the mean of several slots"
-                             : "nanoseconds of a round trip of a cache line",
-                         svg, label);
-        fputs("</figure></div>\n", to);
-    } else if (json_is_array(rows)) {
-        fputs("<p class=\"dim\">Latency from core to core: no value is known.</p>\n", to);
-    }
-}
-
-void crew_page_benchmark(FILE *to, const struct crew_input *in, const char *latency)
-{
-    static const char *const tables[][2] = {
-        {"slots", "Slots"}, {"kinds", "Kinds of cores"}, {"rounds", "Rounds, predicted"}};
-    fputs("<h2>Machine ", to);
-    crew_page_text(to, in->path);
-    fputs("</h2>\n", to);
-    crew_page_notes(to, json_object_get(in->document, "notes"));
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        crew_page_rows(to, json_object_get(in->document, tables[i][0]), tables[i][1]);
-    put_rates(to, json_object_get(in->document, "slots"));
-    put_latency(to, json_object_get(in->document, "latency_ns"), latency);
-    crew_page_object(to, json_object_get(in->document, "machine"), "Machine");
-    crew_page_object(to, json_object_get(in->document, "settings"), "What was measured");
 }

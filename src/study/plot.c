@@ -311,3 +311,36 @@ bool crew_plot_latency(FILE *to, const json_t *benchmark)
             n <= MOST_NUMBERS ? ", $t using 1:2:3:4 with labels textcolor rgb variable" : "");
     return true;
 }
+
+/* ---- A watch ---- */
+
+bool crew_plot_watch(FILE *to, const json_t *benchmark)
+{
+    struct crew_watched w;
+    char colour[8];
+    if (!crew_watched_of(benchmark, &w))
+        return false;
+    begin(to, HEIGHT);
+    fprintf(to, "$w << END\n");
+    for (size_t i = 0; i < w.n; i++) {
+        fprintf(to, "%.7g", ((double)i + 0.5) * w.bucket_s);
+        for (uint32_t k = 0; k < w.shown; k++) {
+            double v = crew_watched_at(&w, i, k);
+            fprintf(to, isfinite(v) ? " %.7g" : " NaN", v);
+        }
+        fputc('\n', to);
+    }
+    fprintf(to, "END\nset xrange [0:%.7g]\nset yrange [0:*]\n", (double)w.n * w.bucket_s);
+    label(to, "seconds from a cold start", "tasks a second");
+    for (uint32_t k = 0; k < w.shown; k++) {
+        crew_plot_colour(k, w.shown, colour);
+        /* a stretch that stands alone is seen, too */
+        fprintf(
+            to,
+            "%s $w using 1:%u with lines lc rgb '%s', $w using ($1-%.7g):%u:(%.7g):(0) with "
+            "vectors nohead lw 2 lc rgb '%s'",
+            k ? "," : "plot", k + 2, colour, w.bucket_s / 2, k + 2, w.bucket_s, colour);
+    }
+    fputc('\n', to);
+    return true;
+}

@@ -15,6 +15,7 @@ bool crew_plot_quota(FILE *to, const struct crew_log *log);
 bool crew_plot_times(FILE *to, const struct crew_log *log);
 bool crew_plot_last(FILE *to, const struct crew_log *log);
 bool crew_plot_latency(FILE *to, const json_t *benchmark);
+bool crew_plot_watch(FILE *to, const json_t *benchmark);
 
 /* The numbers behind them, of all logs. The same rules. */
 bool crew_csv_loss(FILE *to, const struct crew_logs *all);
@@ -22,6 +23,7 @@ bool crew_csv_quota(FILE *to, const struct crew_logs *all);
 bool crew_csv_times(FILE *to, const struct crew_logs *all);
 bool crew_csv_last(FILE *to, const struct crew_logs *all);
 bool crew_csv_latency(FILE *to, const struct crew_logs *all);
+bool crew_csv_watch(FILE *to, const struct crew_logs *all);
 
 /* Curves of loss, in the order of their colours: of the logs that have one, then of
  * comparisons. false: past the end. */
@@ -65,6 +67,19 @@ bool crew_latencies_of(const json_t *rows, struct crew_latencies *out);
 /* Mean of the square's; NaN: none is known. */
 double crew_latency_at(const json_t *rows, const struct crew_latencies *l, size_t from,
                        size_t to);
+
+/* Tasks of each slot in successive stretches of time. */
+struct crew_watched {
+    size_t n, slots;    /* stretches */
+    uint32_t shown;     /* slots, the first ones */
+    double bucket_s;    /* length of one */
+    double first, last; /* tasks a second in the first and last one, of all slots */
+    const json_t *rows;
+};
+/* false: there was no watch, or nothing was done in it. */
+bool crew_watched_of(const json_t *benchmark, struct crew_watched *out);
+/* Tasks a second of a slot; NaN: not known. */
+double crew_watched_at(const struct crew_watched *w, size_t stretch, size_t slot);
 
 /* "#3b8fd6", the colour of the i-th of n workers. */
 void crew_plot_colour(size_t i, size_t n, char out[8]);

@@ -109,3 +109,24 @@ bool crew_csv_latency(FILE *to, const struct crew_logs *all)
     }
     return n > 0;
 }
+
+bool crew_csv_watch(FILE *to, const struct crew_logs *all)
+{
+    size_t n = 0;
+    struct crew_watched w;
+    fputs("file,slot,begin_s,seconds,tasks_per_s\n", to);
+    for (size_t f = 0; f < all->n_inputs; f++) {
+        if (!crew_watched_of(all->input[f].document, &w))
+            continue;
+        for (size_t i = 0; i < w.n; i++)
+            for (size_t k = 0; k < w.slots; k++) {
+                double v = crew_watched_at(&w, i, k);
+                if (!isfinite(v))
+                    continue;
+                put_text(to, all->input[f].path);
+                fprintf(to, "%zu,%.9g,%.9g,%.9g\n", k, (double)i * w.bucket_s, w.bucket_s, v);
+                n++;
+            }
+    }
+    return n > 0;
+}

@@ -263,3 +263,36 @@ void crew_last_rounds_free(struct crew_last_rounds *l)
     crew_free(l->round);
     *l = (struct crew_last_rounds){0};
 }
+
+/* ---- A watch ---- */
+
+double crew_watched_at(const struct crew_watched *w, size_t stretch, size_t slot)
+{
+    const json_t *v = json_array_get(json_array_get(w->rows, stretch), slot);
+    double per_s = json_is_number(v) ? json_number_value(v) / w->bucket_s : (double)NAN;
+    return per_s >= 0 && per_s < CREW_LOG_MOST ? per_s : (double)NAN;
+}
+
+bool crew_watched_of(const json_t *benchmark, struct crew_watched *out)
+{
+    const json_t *watch = json_object_get(benchmark, "watch");
+    double most = 0;
+    *out = (struct crew_watched){.rows = json_object_get(watch, "tasks"),
+                                 .bucket_s = crew_json_number(watch, "bucket_s")};
+    out->n = json_array_size(out->rows);
+    out->slots = json_array_size(json_array_get(out->rows, 0));
+    out->shown = out->slots < CREW_LOG_WORKERS ? (uint32_t)out->slots : CREW_LOG_WORKERS;
+    if (!(out->bucket_s > 0 && (double)out->n * out->bucket_s < CREW_LOG_MOST))
+        return false;
+    for (size_t i = 0; i < out->n; i++) {
+        double all = 0;
+        for (size_t k = 0; k < out->slots; k++) {
+            double v = crew_watched_at(out, i, k);
+            all += isfinite(v) ? v : 0;
+            most = k < out->shown && v > most ? v : most;
+        }
+        out->first = i ? out->first : all;
+        out->last = all;
+    }
+    return most > 0;
+}

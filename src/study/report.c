@@ -154,7 +154,7 @@ static crew_status draw(const char *script, size_t bytes, double seconds, char *
 
 /* ---- All plots ---- */
 
-enum plot { LOSS, CORE_LOSS, QUOTA, TIMES, LAST, LATENCY };
+enum plot { LOSS, CORE_LOSS, QUOTA, TIMES, LAST, LATENCY, WATCH };
 
 struct drawing {
     const struct crew_logs *all;
@@ -175,6 +175,8 @@ static bool write_plot(FILE *to, const struct crew_logs *all, enum plot what, si
         return crew_plot_last(to, all->log[i]);
     case LATENCY:
         return crew_plot_latency(to, all->input[i].document);
+    case WATCH:
+        return crew_plot_watch(to, all->input[i].document);
     }
     return false;
 }
@@ -204,8 +206,10 @@ static crew_status plot_all(const struct drawing *d, struct crew_page_plots *p,
         TRY(plot(d, TIMES, i, &p->times[i], err));
         TRY(plot(d, LAST, i, &p->last[i], err));
     }
-    for (size_t i = 0; i < d->all->n_inputs; i++)
+    for (size_t i = 0; i < d->all->n_inputs; i++) {
         TRY(plot(d, LATENCY, i, &p->latency[i], err));
+        TRY(plot(d, WATCH, i, &p->watch[i], err));
+    }
     return CREW_OK;
 }
 
@@ -218,6 +222,7 @@ static void free_plots(struct crew_page_plots *p)
         free(p->times[i]);
         free(p->last[i]);
         free(p->latency[i]);
+        free(p->watch[i]);
     }
 }
 
@@ -226,11 +231,9 @@ static void free_plots(struct crew_page_plots *p)
 static const struct {
     const char *name;
     bool (*write)(FILE *to, const struct crew_logs *all);
-} tables[] = {{"loss", crew_csv_loss},
-              {"quota", crew_csv_quota},
-              {"times", crew_csv_times},
-              {"last", crew_csv_last},
-              {"latency", crew_csv_latency}};
+} tables[] = {{"loss", crew_csv_loss},       {"quota", crew_csv_quota},
+              {"times", crew_csv_times},     {"last", crew_csv_last},
+              {"latency", crew_csv_latency}, {"watch", crew_csv_watch}};
 
 enum { N_TABLES = sizeof tables / sizeof *tables };
 

@@ -305,6 +305,14 @@ crew_status crew_runlog_close(crew_runlog *l, struct crew_error *err)
     return rounds != CREW_OK ? rounds : tasks;
 }
 
+static bool knows(const struct crew_settings *set, size_t n_sets, const char *name)
+{
+    for (size_t i = 0; i < n_sets; i++)
+        if (crew_option_find(set[i].table, name, strlen(name)))
+            return true;
+    return false;
+}
+
 static crew_status apply(const char *path, const char *name, const json_t *value,
                          const struct crew_settings *set, size_t n_sets, json_t *texts,
                          struct crew_error *err)
@@ -381,6 +389,12 @@ crew_status crew_runlog_config(const char *path, const struct crew_settings *set
     }
     crew_status status = CREW_OK;
     *texts = json_array();
+    const char *kind = json_string_value(json_object_get(root, "kind"));
+    if (kind && !strcmp(kind, "comparison") && !knows(set, n_sets, "repeats"))
+        status = crew_fail(err, CREW_EINVAL,
+                           "%s: the configuration of a comparison, of several policies: crew "
+                           "compare --config takes it",
+                           path);
     for (void *at = json_object_iter(config); at && status == CREW_OK;
          at = json_object_iter_next(config, at))
         status = apply(path, json_object_iter_key(at), json_object_iter_value(at), set, n_sets,

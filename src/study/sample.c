@@ -44,7 +44,7 @@ static int by_value(const void *a, const void *b)
 crew_status crew_sampled_finish(struct crew_sampled *s)
 {
     struct crew_stats stats = {0};
-    s->mean_s = s->sd_s = s->median_s = s->p95_s = (double)NAN;
+    s->mean_s = s->sd_s = s->median_s = s->p75_s = s->p95_s = (double)NAN;
     if (!s->n)
         return CREW_OK;
     double *exact = crew_alloc(s->n * sizeof *exact);
@@ -57,6 +57,7 @@ crew_status crew_sampled_finish(struct crew_sampled *s)
     s->mean_s = s->wall_s / (double)s->turns;
     s->sd_s = s->n > 1 ? crew_stats_sd(&stats) : (double)NAN;
     s->median_s = 0.5 * (s->sample_s[(s->n - 1) / 2] + s->sample_s[s->n / 2]);
+    s->p75_s = s->sample_s[(size_t)(0.75 * (double)(s->n - 1) + 0.5)];
     s->p95_s = s->sample_s[(size_t)(0.95 * (double)(s->n - 1) + 0.5)];
     crew_free(s->sample_s);
     s->sample_s = exact;

@@ -168,7 +168,7 @@ static crew_status read_profile(struct study *s, struct crew_error *err)
         status = crew_fail(err, CREW_EINVAL, "profile %s is of %u workers, not of %u",
                            s->cfg->profile, p.n, s->n);
     for (uint32_t i = 0; status == CREW_OK && i < p.n; i++) {
-        s->prior_tasks[i] = (double)p.slot[i].count;
+        s->prior_tasks[i] = crew_profile_weight(&p.slot[i]);
         s->prior_mean_s[i] = p.slot[i].mean_s;
     }
     crew_profile_free(&p);

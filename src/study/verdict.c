@@ -7,6 +7,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* Nothing else runs: 0.99 and more. A quota or a neighbour of the same weight: 0.5. */
+static const double SHARED = 0.9;
+static const double ERRORS = 2; /* noise strays farther one time in twenty */
+
 static int falling(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -96,6 +100,16 @@ static void find_speeds(struct crew_bench *out, int how)
     }
 }
 
+static void judge(struct crew_bench_slot *s)
+{
+    for (int how = 0; how < CREW_SETTINGS; how++) { /* a clock that was not read is NaN */
+        const struct crew_sampled *task = &s->measured[CREW_GRADIENT][how];
+        s->shared |= task->cpu_s < SHARED * task->wall_s;
+    }
+    double slower = 1 - s->speed[CREW_TOGETHER];
+    s->within_noise = slower > 0 && slower <= ERRORS * s->speed_se[CREW_TOGETHER];
+}
+
 static struct crew_bench_kind *row_of(struct crew_bench *out, int32_t kind)
 {
     for (uint32_t k = 0; k < out->n_kinds; k++)
@@ -137,6 +151,8 @@ crew_status crew_bench_verdict(struct crew_bench *out)
             out->slot[i].planned = quota[i];
         find_speeds(out, CREW_ALONE);
         find_speeds(out, CREW_TOGETHER);
+        for (uint32_t i = 0; i < n; i++)
+            judge(&out->slot[i]);
         predict(out, cost, quota, scratch);
         group(out);
     }

@@ -56,6 +56,14 @@ static bool task_fits(crew_trainer *t, const struct crew_profile *p)
         return refuse(t, "its model is %.100s, this one %.100s", p->model, t->net->spec);
     if (p->model && p->rows != t->cfg.task_rows)
         return refuse(t, "its task has %u rows, this one %u", p->rows, t->cfg.task_rows);
+    if (p->features &&
+        (p->features != t->net->features || p->classes != t->net->shape.classes ||
+         p->parameters != t->net->n_params))
+        return refuse(t,
+                      "its task has %u features, %u classes and %llu parameters, this one %u, "
+                      "%u and %zu",
+                      p->features, p->classes, (unsigned long long)p->parameters,
+                      t->net->features, t->net->shape.classes, t->net->n_params);
     if (!p->blas && !t->virtual_time)
         return refuse(t, "its times are simulated");
     if (p->blas && strcmp(p->blas, kernel()) != 0)
@@ -83,7 +91,7 @@ static void take(struct crew_prior *out, uint32_t worker, const struct crew_prof
 {
     if (!s->count)
         return;
-    out->tasks[worker] = (double)s->count;
+    out->tasks[worker] = crew_profile_weight(s);
     out->mean_s[worker] = s->mean_s;
     out->known++;
 }
@@ -146,6 +154,12 @@ static crew_status take_all(crew_trainer *t, const struct crew_profile *p,
     if (out->known) {
         crew_trainer_add_note(t, "profile %.200s: times of %u of %u worker%s are taken",
                               t->cfg.profile, out->known, t->n, t->n == 1 ? "" : "s");
+        if (p->model && !p->features)
+            crew_trainer_add_note(
+                t,
+                "profile %.200s: it does not say how many features, classes and "
+                "parameters its task had",
+                t->cfg.profile);
         return CREW_OK;
     }
     (void)refuse(t, "%s", why_none(t, p));
@@ -195,7 +209,11 @@ static struct crew_profile_slot measured(const crew_trainer *t, uint32_t i)
 crew_status crew_trainer_save_profile(const crew_trainer *t, const char *path, bool replace,
                                       struct crew_error *err)
 {
-    struct crew_profile p = {.rows = t->cfg.task_rows, .n = t->n};
+    struct crew_profile p = {.rows = t->cfg.task_rows,
+                             .features = t->net->features,
+                             .classes = t->net->shape.classes,
+                             .parameters = t->net->n_params,
+                             .n = t->n};
     p.model = crew_strdup(t->net->spec);
     p.blas = t->virtual_time ? NULL : crew_strdup(kernel());
     p.machine = crew_strdup(t->fingerprint);

@@ -1,4 +1,5 @@
-/* {"crew_profile": 1, "task": {"model": "mlp:64", "rows": 16, "blas": "Zen"}, "machine": "...",
+/* {"crew_profile": 1, "task": {"model": "mlp:64", "rows": 16, "features": 64, "classes": 10,
+ *  "parameters": 4810, "blas": "Zen"}, "machine": "...",
  *  "slots": [{"cpu": 0, "count": 720, "mean_s": 0.001, "variance_s2": 1e-9}, ...]}
  *
  * Reading believes nothing: what is missing, of another type, out of range or unknown is
@@ -64,22 +65,44 @@ static bool text_or_null(const json_t *from, char **out)
     return json_is_null(from) || *out;
 }
 
+/* Files of before they were kept have none of the three. */
+static const char *read_size(json_t *const value[3], struct crew_profile *p)
+{
+    static const json_int_t most[3] = {UINT32_MAX, UINT32_MAX, MAX_COUNT};
+    json_int_t v[3];
+    if (!value[0] && !value[1] && !value[2])
+        return NULL;
+    for (int i = 0; i < 3; i++) {
+        v[i] = json_integer_value(value[i]); /* 0 of what is no integer, and of NULL */
+        if (v[i] < 1 || v[i] > most[i])
+            return "features, classes and parameters are whole numbers from 1, all or none";
+    }
+    p->features = (uint32_t)v[0];
+    p->classes = (uint32_t)v[1];
+    p->parameters = (uint64_t)v[2];
+    return NULL;
+}
+
 static crew_status read_task(json_t *task, const char *path, struct crew_profile *p,
                              struct crew_error *err)
 {
     const char *model;
     json_int_t rows;
-    json_t *blas;
+    json_t *blas, *size[3] = {NULL, NULL, NULL};
     json_error_t why;
     if (json_is_null(task))
         return CREW_OK;
-    if (json_unpack_ex(task, &why, JSON_STRICT, "{s:s, s:I, s:o}", "model", &model, "rows",
-                       &rows, "blas", &blas) != 0)
+    if (json_unpack_ex(task, &why, JSON_STRICT, "{s:s, s:I, s?o, s?o, s?o, s:o}", "model",
+                       &model, "rows", &rows, "features", &size[0], "classes", &size[1],
+                       "parameters", &size[2], "blas", &blas) != 0)
         return crew_fail(err, CREW_EFORMAT, "%s: not a profile: task: %s", path, why.text);
     if (rows < 1 || rows > MAX_ROWS)
         return crew_fail(err, CREW_EFORMAT,
                          "%s: not a profile: rows is %" JSON_INTEGER_FORMAT ", must be 1..%d",
                          path, rows, MAX_ROWS);
+    const char *wrong = read_size(size, p);
+    if (wrong)
+        return malformed(err, path, wrong);
     p->rows = (uint32_t)rows;
     if (!(p->model = crew_strdup(model)))
         return no_memory(err, path);
@@ -231,14 +254,23 @@ static json_t *slots_as_json(const struct crew_profile *p)
     return list;
 }
 
+static json_t *task_as_json(const struct crew_profile *p)
+{
+    if (!p->model)
+        return json_null();
+    if (!p->features)
+        return json_pack("{s:s, s:i, s:s?}", "model", p->model, "rows", (int)p->rows, "blas",
+                         p->blas);
+    return json_pack("{s:s, s:i, s:I, s:I, s:I, s:s?}", "model", p->model, "rows", (int)p->rows,
+                     "features", (json_int_t)p->features, "classes", (json_int_t)p->classes,
+                     "parameters", (json_int_t)p->parameters, "blas", p->blas);
+}
+
 crew_status crew_profile_write(const struct crew_profile *p, const char *path, bool replace,
                                struct crew_error *err)
 {
-    json_t *task = p->model ? json_pack("{s:s, s:i, s:s?}", "model", p->model, "rows",
-                                        (int)p->rows, "blas", p->blas)
-                            : json_null();
-    json_t *root = json_pack("{s:i, s:o, s:s?, s:o}", "crew_profile", VERSION, "task", task,
-                             "machine", p->machine, "slots", slots_as_json(p));
+    json_t *root = json_pack("{s:i, s:o, s:s?, s:o}", "crew_profile", VERSION, "task",
+                             task_as_json(p), "machine", p->machine, "slots", slots_as_json(p));
     char *text =
         crew_json_dump(root, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(17));
     bool whole = text && json_array_size(json_object_get(root, "slots")) == p->n;
