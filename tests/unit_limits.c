@@ -206,6 +206,34 @@ static void what_is_left_under_v1_limits_is_free(void **state)
     assert_true(crew_limits_free_bytes(*state) == UINT64_C(1500000000));
 }
 
+/* 1000 kB - 300 kB; then 400 kB - 150 kB, the least; then a limit that is passed already. */
+static void what_is_left_of_the_address_space_is_free(void **state)
+{
+    put(state, "/proc/self/status", "Name:\tx\nVmSize:\t     300 kB\nVmData:\t     150 kB\n");
+    put(state, "/proc/self/limits",
+        "Limit                     Soft Limit           Hard Limit           Units     \n"
+        "Max data size             unlimited            unlimited            bytes     \n"
+        "Max address space         unlimited            unlimited            bytes     \n");
+    assert_true(crew_limits_address_bytes(*state) == UINT64_MAX);
+    put(state, "/proc/self/limits",
+        "Max data size  unlimited  5 bytes\n"
+        "Max address space   1024000   unlimited   bytes\n");
+    assert_true(crew_limits_address_bytes(*state) == 700 * 1024);
+    assert_true(crew_limits_free_bytes(*state) == 700 * 1024);
+    put(state, "/proc/meminfo", "MemAvailable: 800 kB\n");
+    assert_true(crew_limits_free_bytes(*state) == 700 * 1024);
+    put(state, "/proc/meminfo", "MemAvailable: 600 kB\n");
+    assert_true(crew_limits_free_bytes(*state) == 600 * 1024);
+    put(state, "/proc/self/limits",
+        "Max data size  409600  unlimited bytes\n"
+        "Max address space   1024000   unlimited   bytes\n");
+    assert_true(crew_limits_address_bytes(*state) == 250 * 1024);
+    put(state, "/proc/self/limits", "Max address space   307200   unlimited   bytes\n");
+    assert_true(crew_limits_address_bytes(*state) == 0);
+    put(state, "/proc/self/limits", "Max address space   4096   unlimited   bytes\n");
+    assert_true(crew_limits_address_bytes(*state) == 0);
+}
+
 static void this_machine_has_some_memory_left(void **state)
 {
     (void)state;
@@ -233,6 +261,7 @@ int main(void)
         CASE(malformed_tables_are_survived),
         CASE(what_is_left_under_v2_limits_is_free),
         CASE(what_is_left_under_v1_limits_is_free),
+        CASE(what_is_left_of_the_address_space_is_free),
         cmocka_unit_test(this_machine_has_some_memory_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

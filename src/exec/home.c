@@ -27,12 +27,19 @@ void crew_homes_free(struct crew_homes *p)
     crew_free(p->available);
 }
 
+/* Twice: a mask may be rewritten between our call and the look at what became of it. */
+static bool bind_again(const struct crew_homes *p, uint32_t worker)
+{
+    uint32_t slot = worker % crew_machine_info(p->machine)->n_slots;
+    return crew_bind_self(p->machine, slot, NULL) == CREW_OK ||
+           crew_bind_self(p->machine, slot, NULL) == CREW_OK;
+}
+
 static void go_home(void *self, uint32_t worker)
 {
     struct crew_homes *p = self;
     struct crew_home *at = &p->home[worker];
-    uint32_t slot = worker % crew_machine_info(p->machine)->n_slots;
-    if (crew_bind_self(p->machine, slot, NULL) == CREW_OK)
+    if (bind_again(p, worker))
         at->where = CREW_AT_HOME;
     else if (at->where == CREW_AT_HOME)
         at->where = CREW_LOST;

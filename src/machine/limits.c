@@ -1,4 +1,4 @@
-/* Control groups, read from /proc and the mounted hierarchies.
+/* Control groups, read from /proc and the mounted hierarchies; resource limits, from /proc.
  *
  * /proc/self/cgroup names our group in each hierarchy, /proc/self/mountinfo says which part of
  * a hierarchy is mounted where. A limit of any ancestor binds, so each level from our group up
@@ -276,12 +276,30 @@ static void memory_level(const char *root, const char *dir, void *ctx)
         w->least = left;
 }
 
+/* setrlimit(2): RLIMIT_AS limits what is mapped, RLIMIT_DATA what of it is private and can be
+ * written. proc(5) has both limits, soft ones first, and what they count. */
+uint64_t crew_limits_address_bytes(const char *root)
+{
+    static const char *const limits[][2] = {{"Max address space", "VmSize:"},
+                                            {"Max data size", "VmData:"}};
+    uint64_t least = UINT64_MAX;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        uint64_t limit, kib = 0;
+        if (!read_key(root, "/proc/self", "limits", limits[i][0], &limit))
+            continue;
+        (void)read_key(root, "/proc/self", "status", limits[i][1], &kib);
+        uint64_t left = kib < limit / 1024 ? limit - kib * 1024 : 0;
+        least = left < least ? left : least;
+    }
+    return least;
+}
+
 uint64_t crew_limits_free_bytes(const char *root)
 {
     struct memory_walk w = {"memory.limit_in_bytes", "memory.usage_in_bytes",
-                            "total_inactive_file", UINT64_MAX};
+                            "total_inactive_file", crew_limits_address_bytes(root)};
     uint64_t kib;
-    if (read_key(root, "/proc", "meminfo", "MemAvailable:", &kib) && kib < UINT64_MAX / 1024)
+    if (read_key(root, "/proc", "meminfo", "MemAvailable:", &kib) && kib < w.least / 1024)
         w.least = kib * 1024;
     each_level(root, "memory", memory_level, &w);
     w.usage = "memory.current";

@@ -2,7 +2,14 @@
 #include "base/error.h"
 #include "exec/sim.h"
 #include "exec/threads.h"
+#include "machine/limits.h"
 #include "train/checkpoint.h"
+
+/* Address space of a thread that calls OpenBLAS, though little of it is touched: its stack, the
+ * buffer that OpenBLAS 0.3.21 maps for it, and for ever asks for again when it is refused, and
+ * the heap that glibc reserves for a thread before; of which it maps twice as much and gives
+ * half back. */
+static const double STACK_BYTES = 1 << 20, BUFFER_BYTES = 134221824, HEAP_BYTES = 64 << 20;
 
 /* What is kept of each worker, task and row, beside gradients and data. */
 static double book_bytes(const crew_trainer *t, uint32_t tasks)
@@ -40,12 +47,27 @@ static double all_bytes(const crew_trainer *t)
            crew_checkpoint_bytes(t) + evaluation_bytes(t);
 }
 
+/* Where the address space is limited, what is mapped counts. */
+static crew_status check_address_space(const crew_trainer *t, struct crew_error *err)
+{
+    double have = (double)crew_limits_address_bytes(""),
+           caller = STACK_BYTES + BUFFER_BYTES + HEAP_BYTES,
+           takes = t->bytes + t->threads * caller + HEAP_BYTES;
+    if (takes <= have)
+        return CREW_OK;
+    return crew_fail(err, CREW_ENOMEM,
+                     "%u worker%s and %s take about %.0f MB of address space, the limit of the "
+                     "process (ulimit -v, -d) leaves %.0f MB: fewer workers take less",
+                     t->threads, t->threads == 1 ? "" : "s", t->net->spec, takes / 1e6,
+                     have / 1e6);
+}
+
 crew_status crew_trainer_check_memory(crew_trainer *t, struct crew_error *err)
 {
     double have = (double)crew_machine_free_bytes();
     t->bytes = all_bytes(t);
     if (t->bytes <= have)
-        return CREW_OK;
+        return check_address_space(t, err);
     return crew_fail(err, CREW_ENOMEM,
                      "training %s (%zu parameters) with %u workers and %u tasks takes about "
                      "%.0f MB, %.0f MB are free",
