@@ -97,17 +97,20 @@ struct crew_config {
     const char *executor;
     const char *speeds;    /**< of "sim": "4*1ms 12*exp(1ms,2ms)"; NULL: none */
     bool replay_wrap;      /**< a recording in speeds that runs out starts again, else it ends the run */
-    /** FILE of crew_trainer_save_profile(): times the policy starts from. What does not fit this
+    /** FILE of crew_trainer_save_profile(): times the policy starts from, each worth 50 tasks at most, so
+     *  that new ones soon outvote it. What does not fit this
      *  task and these workers is left, and a note says so; CREW_EINPUT, CREW_EFORMAT: the file itself. NULL: none */
     const char *profile;
     bool profile_strict;   /**< a profile of which nothing fits: CREW_EINVAL instead of a note */
     /** Folder of checkpoints, made when missing, one run at a time; NULL: none. One is written when a trainer is
      *  created, so that a folder that cannot be written to is told then; then every so often, by a thread of
-     *  its own from a copy, so that training waits for the copy alone (1 ms for half a million parameters);
-     *  then at the end of each run. It replaces none before it is whole and on disk. A checkpoint is
-     *  a model file with more in it: crew_network_load() reads it, and gets the parameters of its round. */
+     *  its own from a copy, so that training waits for the copy alone (1 ms for half a million parameters), or,
+     *  where no thread can be started, between rounds; then at the end of each run. It replaces none before it
+     *  is whole and on disk. A checkpoint is a model file with more in it: crew_network_load() reads it, and
+     *  gets the parameters of its round. */
     const char *checkpoint;
-    const char *every;     /**< "60s", "5m", "1h", "500rounds", "2epochs"; by the clock on the wall */
+    const char *every;     /**< "60s", "5m", "1h", "500rounds", "2epochs"; by the clock on the wall, from the last
+                                copy on; in epochs: at the end of one */
     uint32_t keep;         /**< checkpoints that are kept, the newest ones */
     /** "auto": go on from the newest valid one of `checkpoint`, afresh when there is none; "none": afresh,
      *  refused where there are some; else a file or a folder to go on from. Model, data, seed,
@@ -115,7 +118,8 @@ struct crew_config {
      *  executor and limits may be others. The limits count from the start of the first run. The bits are those
      *  of a run that was never interrupted, unless results are dropped. Notes name the file, damaged ones
      *  before it, what is another than it was, and say so when nothing is left to train.
-     *  CREW_EFORMAT, CREW_EINPUT: no valid checkpoint; CREW_EOUTPUT: the folder. */
+     *  CREW_EFORMAT, CREW_EINPUT: no valid checkpoint; CREW_EINPUT also: the newest cannot be opened now
+     *  (an older one is not taken then); CREW_EOUTPUT: the folder. */
     const char *resume;
     const char *on_nan;    /**< a round whose loss or gradient is not finite: "stop": the run ends with
                                 CREW_ENONFINITE; "skip": its step is not taken; "rollback": and the
@@ -128,6 +132,10 @@ struct crew_config {
     double task_timeout_s;
     /** Called once the outcome of writing a checkpoint is known, like on_round. NULL: not called. */
     void (*on_checkpoint)(void *user, const struct crew_checkpoint_record *record);
+    /** Parameters on a machine with several NUMA nodes: "replicate": a copy on each, made before each round;
+     *  "interleave": their pages in turn; "off"; "auto": copies up to 64 MB, else interleaved. The bits do not
+     *  depend on it; where the system refuses, a note says so. */
+    const char *numa;
 };
 
 /** The table behind struct crew_config: command line, config files, help. A program that is older than the

@@ -25,6 +25,19 @@ void crew_place_free(const crew_machine *m, void *p, size_t bytes)
         hwloc_free(m->topology, p, bytes);
 }
 
+bool crew_place_interleave(const crew_machine *m, const int32_t *node, uint32_t n, void *p,
+                           size_t bytes)
+{
+    hwloc_bitmap_t set = m->info.this_system ? hwloc_bitmap_alloc() : NULL;
+    bool done = set != NULL;
+    for (uint32_t i = 0; i < n && done; i++)
+        done = node[i] >= 0 && !hwloc_bitmap_set(set, (unsigned)node[i]);
+    done = done && !hwloc_set_area_membind(m->topology, p, bytes, set, HWLOC_MEMBIND_INTERLEAVE,
+                                           HWLOC_MEMBIND_BYNODESET | HWLOC_MEMBIND_MIGRATE);
+    hwloc_bitmap_free(set);
+    return done;
+}
+
 int32_t crew_place_node(const crew_machine *m, const void *p, size_t bytes)
 {
     int32_t node = CREW_PLACE_UNKNOWN;

@@ -44,7 +44,7 @@ static double all_bytes(const crew_trainer *t)
            t->threads * (double)crew_desk_bytes(t) + book_bytes(t, tasks) +
            (double)crew_reduce_bytes(t->net->n_params, tasks, crew_trainer_holes(t),
                                      t->threads) +
-           crew_checkpoint_bytes(t) + evaluation_bytes(t);
+           crew_checkpoint_bytes(t) + evaluation_bytes(t) + (double)crew_numa_bytes(t);
 }
 
 /* Where the address space is limited, what is mapped counts. */

@@ -107,6 +107,7 @@ crew_status crew_round_run(crew_trainer *t, bool *epoch_done)
         crew_sampler_round(t->sampler, t->cfg.batch_tasks, 0, rows);
     plan_rows(t);
     crew_reduce_begin(t->reduce, rows->tasks + rows->spare);
+    crew_numa_copy(t);
     TRY(compute(t));
     const float *grad = crew_reduce_finish(t->reduce, &loss);
     TRY(step(t, grad, loss, lr));

@@ -87,7 +87,7 @@ static crew_status check_config(crew_trainer *t, const struct crew_config *cfg,
     drop_empty(&t->cfg.checkpoint);
     TRY(check_ranges(c, err));
     if (!c->model || !c->policy || !c->optimizer || !c->schedule || !c->bind || !c->every ||
-        !c->resume || !c->on_nan || !c->executor)
+        !c->resume || !c->on_nan || !c->executor || !c->numa)
         return crew_fail(err, CREW_EINVAL, "a name in the configuration is NULL");
     if (!c->epochs && !c->rounds && !(c->time_limit_s > 0))
         t->cfg.epochs = EPOCHS;
@@ -95,6 +95,7 @@ static crew_status check_config(crew_trainer *t, const struct crew_config *cfg,
         return crew_fail(err, CREW_EINVAL, "%s needs validation rows: see val-fraction",
                          c->best ? "best" : "patience");
     TRY(crew_nonfinite_parse(c->on_nan, &t->on_nan, err));
+    TRY(crew_numa_check(c->numa, err));
     return check_executor(t, err);
 }
 
@@ -293,6 +294,7 @@ static crew_status build(crew_trainer *t, const struct crew_config *cfg,
             "task-rows), learn more",
             (unsigned long long)steps);
     TRY(crew_arrange(t, err));
+    TRY(crew_numa_create(t, err));
     crew_test_fusion(t);
     if (!t->fuse)
         crew_trainer_add_note(t, "this BLAS kernel adds in place with other last bits: "
@@ -313,7 +315,7 @@ crew_status crew_trainer_create(const struct crew_config *cfg, const struct crew
     t->train_loss = t->best_accuracy = (double)NAN;
     crew_status status = build(t, cfg, data, err);
     t->cfg.model = t->cfg.policy = t->cfg.cores = t->cfg.bind = t->cfg.emulate = t->cfg.times =
-        NULL;
+        t->cfg.numa = NULL;
     t->cfg.optimizer = t->cfg.schedule = NULL;
     t->cfg.on_nan = t->cfg.checkpoint = t->cfg.every = t->cfg.resume = NULL;
     t->cfg.executor = t->cfg.speeds = t->cfg.profile = NULL; /* borrowed until here */
@@ -329,6 +331,7 @@ void crew_trainer_destroy(crew_trainer *t)
     if (!t || !crew_trainer_let_go(t))
         return;
     crew_checkpoint_destroy(t->checkpoint);
+    crew_numa_destroy(t);
     for (uint32_t i = 0; t->desk && i < t->threads; i++)
         crew_free(t->desk[i].memory);
     if (t->loop.executor)

@@ -25,7 +25,7 @@ crew_status crew_task_compute(void *self, uint32_t worker, const struct crew_tas
     if (!d->pair)
         d->block = crew_reduce_take(t->reduce);
     crew_dataset_gather(t->train, rows, batch.rows, d->x, d->label);
-    TRY(t->net->ops->gradient(t->net->model, task, t->params, &batch, d->workspace, d->pair,
+    TRY(t->net->ops->gradient(t->net->model, task, crew_numa_params(t, worker), &batch, d->workspace, d->pair,
                               crew_reduce_sum(t->reduce, d->block), &loss));
     double *sum = crew_reduce_loss(t->reduce, d->block);
     *sum = d->pair ? *sum + loss : loss;

@@ -10,6 +10,7 @@
 #include "machine/claim.h"
 #include "machine/pool.h"
 #include "train/network.h"
+#include "train/numa.h"
 #include "train/optimizer.h"
 #include "train/reduce.h"
 #include "train/schedule.h"
@@ -76,6 +77,7 @@ struct crew_trainer {
         fuse; /* adding in place gives the same bits as adding afterwards: tested in settle.c */
 
     float *params;            /* [n_params] */
+    struct crew_numa *numa;   /* copies of them, or NULL */
     float *best;              /* [n_params] where it is asked for, else NULL */
     struct crew_desk *desk;   /* [threads] */
     struct crew_tally *tally; /* [n] */
