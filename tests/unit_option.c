@@ -102,8 +102,8 @@ static void train_and_data_share_no_name_or_letter(void **state)
 
 struct thing {
     bool flag;
-    uint32_t u32, small;
-    uint64_t u64;
+    uint32_t u32, small, size;
+    uint64_t u64, count;
     double real, share;
     const char *text;
 };
@@ -118,6 +118,8 @@ static const struct crew_option table[] = {
     ROW("u32", U32, u32, .value = "7"),
     ROW("small-number", U32, small, .min = 1, .max = 8, .value = "3"),
     ROW("u64", U64, u64, .value = "9"),
+    ROW("size", U32, size, .min = 2, .max = 8, .value = "3", .zero = "auto"),
+    ROW("count", U64, count, .value = "all", .zero = "all"),
     ROW("real", REAL, real, .value = "1e-3"),
     ROW("share", REAL, share, .min = 0, .max = 0.9),
     ROW("text", STRING, text, .value = "hello"),
@@ -173,6 +175,28 @@ static void whole_numbers_are_whole_and_in_range(void **state)
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         refuses("small-number", words[i], "must be a whole number");
     refuses("u32", NULL, "needs a value");
+}
+
+/* The word for 0 is the only way to it where the range begins above. */
+static void a_word_may_stand_for_zero(void **state)
+{
+    (void)state;
+    struct thing t;
+    char text[64];
+    crew_option_defaults(table, &t);
+    assert_true(t.size == 3 && t.count == 0);
+    assert_true(crew_option_show(row("count"), &t, text, sizeof text));
+    assert_string_equal(text, "all");
+    accepts("size", "auto", &t);
+    assert_true(t.size == 0);
+    assert_true(crew_option_show(row("size"), &t, text, sizeof text));
+    assert_string_equal(text, "auto");
+    accepts("count", "12", &t);
+    assert_true(crew_option_show(row("count"), &t, text, sizeof text));
+    assert_string_equal(text, "12");
+    refuses("size", "0", "is 0, must be 2..8");
+    refuses("size", "all", "must be a whole number or auto");
+    refuses("small-number", "auto", "must be a whole number");
 }
 
 static void reals_are_finite_decimals_in_range(void **state)
@@ -242,7 +266,7 @@ static void wrong_settings_are_refused_with_a_reason(void **state)
         const char *settings, *why;
     } bad[] = {
         {"u33=1", "policy x has no setting 'u33'; did you mean 'u32'?"},
-        {"zzzzzz=1", "policy x has no setting 'zzzzzz'; the first of its 7 is 'flag'"},
+        {"zzzzzz=1", "policy x has no setting 'zzzzzz'; the first of its 9 is 'flag'"},
         {"u32=5,small-number=9", "policy x: small-number is 9, must be 1..8"},
         {"u32", "policy x: u32 needs a value"},
         {"u32=", "policy x: u32 is '', must be a whole number"},
@@ -376,6 +400,7 @@ int main(void)
         cmocka_unit_test(every_table_agrees_with_itself),
         cmocka_unit_test(train_and_data_share_no_name_or_letter),
         cmocka_unit_test(whole_numbers_are_whole_and_in_range),
+        cmocka_unit_test(a_word_may_stand_for_zero),
         cmocka_unit_test(reals_are_finite_decimals_in_range),
         cmocka_unit_test(flags_are_yes_or_no),
         cmocka_unit_test(names_are_found_whole_with_either_hyphen),

@@ -43,7 +43,7 @@ static void wrong_settings_are_refused_with_a_reason(void **state)
     REFUSE(emulate, "7:2x", "there is no worker 7");
     REFUSE(batch_tasks, 0, "batch-tasks is 0, must be 1..65536");
     REFUSE(batch_tasks, 65537, "batch-tasks is 65537, must be 1..65536");
-    REFUSE(task_rows, 0, "task-rows is 0");
+    REFUSE(task_rows, (1 << 20) + 1, "task-rows is 1048577");
     REFUSE(momentum, 0.5, "momentum is of the optimizer sgd, this one is adam");
     REFUSE(time_limit_s, -1, "time-limit is -1");
     REFUSE(optimizer, "adm", "unknown optimizer 'adm'; did you mean 'adam'?");

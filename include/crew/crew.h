@@ -73,7 +73,7 @@ struct crew_config {
     const char *emulate;   /**< slow cores on real threads: "0:1x 1:4x", or NULL */
     const char *times;     /**< known mean seconds per task, "1,2,3.5", or NULL */
     uint32_t batch_tasks;  /**< B, gradients a round */
-    uint32_t task_rows;    /**< rows a task */
+    uint32_t task_rows;    /**< rows a task; 0: found by measurement (at least 8), see crew_trainer_task_rows() */
     uint64_t epochs;       /**< 0: no limit but rounds or time; 30 when those are 0 too */
     uint64_t rounds;       /**< 0: no limit but epochs or time */
     double time_limit_s;   /**< 0: none; by the executor's clock */
@@ -259,6 +259,9 @@ CREW_CHECKED CREW_API crew_status crew_trainer_set_params(crew_trainer *t, const
 
 /** The present network as a view; borrowed, changes with the next run. For prediction in place. */
 CREW_API const crew_network *crew_trainer_network(const crew_trainer *t);
+
+/** Rows a task: of the configuration, or what was found for 0 there. Any thread. */
+CREW_API uint32_t crew_trainer_task_rows(const crew_trainer *t);
 
 /** Write FILE.safetensors: temporary file beside it, fsync, rename. An existing file is replaced only
  *  when `replace`. CREW_EOUTPUT. */

@@ -33,6 +33,7 @@ struct crew_option {
     const char *argument;       /**< what help calls the value, with its unit: "ROWS", "SECONDS" */
     const char *help;           /**< one line without a full stop */
     char letter;                /**< short form, or 0 */
+    const char *zero;           /**< a word for the number 0, which min need not allow: "auto"; NULL: none */
 };
 
 /** Write every default into the struct at `base`. Numbers without a default become 0, strings NULL,

@@ -34,15 +34,27 @@ static crew_status set_flag(const struct crew_option *o, const char *value, void
     return CREW_OK;
 }
 
+static crew_status store_whole(const struct crew_option *o, uint64_t v, void *base)
+{
+    if (o->type == CREW_OPTION_U32)
+        *(uint32_t *)field(base, o) = (uint32_t)v;
+    else
+        *(uint64_t *)field(base, o) = v;
+    return CREW_OK;
+}
+
 static crew_status set_whole(const struct crew_option *o, const char *value, void *base,
                              struct crew_error *err)
 {
-    uint64_t v, most = o->type == CREW_OPTION_U32 ? UINT32_MAX : UINT64_MAX;
+    uint64_t v = 0, most = o->type == CREW_OPTION_U32 ? UINT32_MAX : UINT64_MAX;
+    if (o->zero && strcmp(value, o->zero) == 0)
+        return store_whole(o, 0, base);
     bool negative = value[0] == '-' && crew_text_u64(value + 1, strlen(value + 1), &v);
     if (!negative && !crew_text_u64(value, strlen(value), &v))
         return crew_fail(
-            err, CREW_EINVAL, "%s is '%s', must be a whole number%s", o->name, value,
-            strspn(value, "0123456789") == strlen(value) && *value ? " below 2^64" : "");
+            err, CREW_EINVAL, "%s is '%s', must be a whole number%s%s%s", o->name, value,
+            strspn(value, "0123456789") == strlen(value) && *value ? " below 2^64" : "",
+            o->zero ? " or " : "", o->zero ? o->zero : "");
     /* As whole numbers: as doubles 2^62 + 1 is not above 2^62. */
     bool below = negative || v < (o->min > 0 ? (uint64_t)o->min : 0);
     bool above = o->max < 0x1p64 && v > (o->max > 0 ? (uint64_t)o->max : 0);
@@ -51,11 +63,7 @@ static crew_status set_whole(const struct crew_option *o, const char *value, voi
     if (negative || v > most)
         return crew_fail(err, CREW_EINVAL, "%s is %s, must be 0..%llu", o->name, value,
                          (unsigned long long)most);
-    if (o->type == CREW_OPTION_U32)
-        *(uint32_t *)field(base, o) = (uint32_t)v;
-    else
-        *(uint64_t *)field(base, o) = v;
-    return CREW_OK;
+    return store_whole(o, v, base);
 }
 
 static crew_status set_real(const struct crew_option *o, const char *value, void *base,
@@ -182,6 +190,11 @@ static void show_real(double v, char *out, size_t cap)
 int crew_option_show(const struct crew_option *o, const void *base, char *out, size_t cap)
 {
     const void *f = (const char *)base + o->offset;
+    if (o->zero &&
+        (o->type == CREW_OPTION_U32 ? *(const uint32_t *)f == 0 : *(const uint64_t *)f == 0)) {
+        snprintf(out, cap, "%s", o->zero);
+        return 1;
+    }
     switch (o->type) {
     case CREW_OPTION_FLAG:
         snprintf(out, cap, "%s", *(const bool *)f ? "yes" : "no");

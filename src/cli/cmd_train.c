@@ -316,6 +316,9 @@ static crew_status prepare(struct train *t, struct crew_error *err)
     status = crew_trainer_create(&t->cfg, &t->data, &t->trainer, err);
     if (status == CREW_OK && t->own.init)
         status = load_weights(t, err);
+    if (status == CREW_OK)
+        t->cfg.task_rows =
+            crew_trainer_task_rows(t->trainer); /* what logs and profiles are of */
     return status == CREW_OK ? open_logs(t, err) : status;
 }
 

@@ -43,6 +43,9 @@ static crew_status check_config(const struct crew_comparison_config *cfg,
     bool loss = !isnan(cfg->target_loss), accuracy = !isnan(cfg->target_accuracy);
     if (!cfg->data || !cfg->data->train)
         return crew_fail(err, CREW_EINVAL, "no training data");
+    if (!cfg->train.task_rows)
+        return crew_fail(err, CREW_EINVAL,
+                         "task-rows auto is for one run: runs that are compared need a number");
     if (!cfg->repeats || cfg->repeats > CREW_COMPARISON_REPEATS)
         return crew_fail(err, CREW_EINVAL, "repeats is %u, must be 1..%d", cfg->repeats,
                          CREW_COMPARISON_REPEATS);

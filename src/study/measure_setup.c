@@ -228,8 +228,11 @@ crew_status crew_bench_open(struct crew_bench_job *b, struct crew_error *err)
                                .seconds = cfg->seconds,
                                .task_j = (double)NAN,
                                .own = b};
-    if (!cfg->batch_tasks || !cfg->size || !cfg->task_rows || !(cfg->seconds > 0))
-        return crew_fail(err, CREW_EINVAL, "batch_tasks, size, task_rows or seconds is 0");
+    if (!cfg->task_rows)
+        return crew_fail(err, CREW_EINVAL,
+                         "task-rows auto is for training: a measurement needs a number");
+    if (!cfg->batch_tasks || !cfg->size || !(cfg->seconds > 0))
+        return crew_fail(err, CREW_EINVAL, "batch_tasks, size or seconds is 0");
     if (cfg->save_profile)
         TRY(crew_output_check(cfg->save_profile, cfg->replace, err));
     TRY(find_cores(b, err));

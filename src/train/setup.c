@@ -30,6 +30,8 @@ static crew_status check_ranges(const struct crew_config *cfg, struct crew_error
             v = *(const double *)(const void *)field;
         else
             continue;
+        if (o->zero && v == 0)
+            continue;
         bool given = o->value || v != 0, ranged = o->min != 0 || o->max != 0;
         if (given && (!isfinite(v) || (ranged && (v < o->min || v > o->max))))
             return crew_fail(err, CREW_EINVAL, "%s is %.15g, must be %.15g..%.15g", o->name, v,
@@ -96,6 +98,10 @@ static crew_status check_config(crew_trainer *t, const struct crew_config *cfg,
                          c->best ? "best" : "patience");
     TRY(crew_nonfinite_parse(c->on_nan, &t->on_nan, err));
     TRY(crew_numa_check(c->numa, err));
+    if (!c->task_rows && !strcmp(c->executor, "sim"))
+        return crew_fail(
+            err, CREW_EINVAL,
+            "task-rows auto is measured on real threads, executor sim needs a number");
     return check_executor(t, err);
 }
 
@@ -278,9 +284,16 @@ static crew_status build(crew_trainer *t, const struct crew_config *cfg,
                             err));
     TRY(crew_arrange_speeds(t, err));
     TRY(find_cores(t, err));
+    bool find_size = !t->cfg.task_rows;
+    t->cfg.task_rows = find_size ? 1 : t->cfg.task_rows;
     limit_tasks(t);
     TRY(crew_trainer_check_memory(t, err));
     TRY(start_threads(t, err));
+    if (find_size) {
+        TRY(crew_task_size_find(t, err));
+        limit_tasks(t);
+        TRY(crew_trainer_check_memory(t, err));
+    }
     TRY(crew_settle_workers(t, err));
     TRY(take_memory(t, err));
     t->net->ops->init(t->net->model, t->cfg.seed, t->params);
@@ -293,6 +306,8 @@ static crew_status build(crew_trainer *t, const struct crew_config *cfg,
             "only %llu steps in all: more epochs, or fewer rows a round (batch-tasks x "
             "task-rows), learn more",
             (unsigned long long)steps);
+    if (!find_size && !t->virtual_time)
+        crew_task_size_check(t);
     TRY(crew_arrange(t, err));
     TRY(crew_numa_create(t, err));
     crew_test_fusion(t);

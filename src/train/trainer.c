@@ -177,6 +177,11 @@ crew_status crew_trainer_save(const crew_trainer *t, const char *path, bool repl
     return crew_network_save(t->net, path, replace, err);
 }
 
+uint32_t crew_trainer_task_rows(const crew_trainer *t)
+{
+    return t->cfg.task_rows;
+}
+
 const crew_network *crew_trainer_network(const crew_trainer *t)
 {
     return t->net;

@@ -193,6 +193,12 @@ CREW_CHECKED crew_status crew_nonfinite(crew_trainer *t, double loss);
 /* To roll back to: from now on; the present state; and the present state if it is the first of
  * this epoch that is known to be good, from which no step was taken yet. CREW_ENOMEM. */
 CREW_CHECKED crew_status crew_rollback_create(crew_trainer *t);
+
+/* task_size.c: cfg.task_rows by measurement, or that of the run this one goes on with.
+ * CREW_ENOMEM. check(): a note where tasks are too small to be worth handing out. Once the
+ * threads run. */
+CREW_CHECKED crew_status crew_task_size_find(crew_trainer *t, struct crew_error *err);
+void crew_task_size_check(crew_trainer *t);
 void crew_rollback_keep(crew_trainer *t);
 void crew_rollback_prove(crew_trainer *t);
 /* "task 3 of round 12 (epoch 2, worker 1, rows 17, 203 and 14 more)", of the round under way.
