@@ -162,7 +162,7 @@ logs() {
 # long ARGS...: a run of a minute in the background; returns when it trains
 long() {
     rm -f "$tmp/log"
-    $heed "$CREW" train -q --json --workers 2 --time-limit 60 --log "$tmp/log" "$@" >"$tmp/out" 2>"$tmp/err" &
+    $heed "$CREW" train -q --json --workers 2 --time-limit 300 --log "$tmp/log" "$@" >"$tmp/out" 2>"$tmp/err" &
     pid=$!
     wait_round "$tmp/log" 3
 }
@@ -212,7 +212,7 @@ signals() {
 
     # A signal that is ignored stays so: nohup.
     rm -rf "$ck" "$tmp/log"
-    (trap '' HUP && exec "$CREW" train -q --json --time-limit 60 --log "$tmp/log" --checkpoint "$ck") \
+    (trap '' HUP && exec "$CREW" train -q --json --time-limit 300 --log "$tmp/log" --checkpoint "$ck") \
         >"$tmp/out" 2>"$tmp/err" &
     pid=$!
     wait_round "$tmp/log" 3
@@ -225,10 +225,10 @@ signals() {
     # The second one leaves at once. A log that nobody reads holds the run up between the two.
     mkfifo "$tmp/fifo"
     for second in TERM:143 HUP:129 ${heed:+INT:130}; do
-        sleep 60 <"$tmp/fifo" &
+        sleep 300 <"$tmp/fifo" &
         reader=$!
         rm -f "$tmp/tasks"
-        $heed "$CREW" train -q --time-limit 60 --log "$tmp/fifo" --log-tasks "$tmp/tasks" --force \
+        $heed "$CREW" train -q --time-limit 300 --log "$tmp/fifo" --log-tasks "$tmp/tasks" --force \
             >"$tmp/out" 2>"$tmp/err" &
         pid=$!
         wait_for "$tmp/tasks"

@@ -4,7 +4,7 @@
 # long ARGS...: a run of a minute in the background; returns when it trains
 long() {
     rm -f "$tmp/log"
-    $heed "$CREW" train -q --time-limit 60 --log "$tmp/log" "$@" >"$tmp/out" 2>"$tmp/err" &
+    $heed "$CREW" train -q --time-limit 300 --log "$tmp/log" "$@" >"$tmp/out" 2>"$tmp/err" &
     pid=$!
     wait_for "$tmp/log"
     sleep 0.3 # the log begins just before the signals are watched
@@ -26,9 +26,9 @@ first_and_second_signal() {
 
     # The second one leaves at once. A log that nobody reads holds the run up between the two.
     mkfifo "$tmp/fifo"
-    sleep 60 <"$tmp/fifo" &
+    sleep 300 <"$tmp/fifo" &
     reader=$!
-    $heed "$CREW" train -q --time-limit 60 --log "$tmp/fifo" --log-tasks "$tmp/tasks" --force \
+    $heed "$CREW" train -q --time-limit 300 --log "$tmp/fifo" --log-tasks "$tmp/tasks" --force \
         >"$tmp/out" 2>"$tmp/err" &
     pid=$!
     wait_for "$tmp/tasks"
