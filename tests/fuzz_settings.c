@@ -122,4 +122,4 @@ static bool run(const uint8_t *data, size_t n)
 }
 
 const struct fuzz_target fuzz_target = {
-    .name = "settings", .run = run, .bytes_each = 4, .bytes_more = 16384, .longest = 4096};
+    .name = "settings", .run = run, .bytes_each = 4, .bytes_more = 32768, .longest = 4096};

@@ -84,14 +84,14 @@ static void expect(struct subject *s, uint64_t round, uint64_t tasks, uint64_t a
 static void names_are_found_up_to_a_colon(void **state)
 {
     (void)state;
-    static const char *const names[] = {"uniform", "fixed",         "queue",   "greedy",
-                                        "ata",     "ata-empirical", "adaptive"};
+    static const char *const names[] = {"uniform", "fixed",         "queue",    "greedy",
+                                        "ata",     "ata-empirical", "adaptive", "cohort"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         assert_ptr_equal(crew_policy_find(names[i]), crew_policy_at(i));
         assert_string_equal(crew_policy_at(i)->name, names[i]);
         assert_int_equal(crew_policy_at(i)->abi, CREW_POLICY_ABI);
     }
-    assert_null(crew_policy_at(7));
+    assert_null(crew_policy_at(8));
     assert_ptr_equal(crew_policy_find("ata:alpha=1"), crew_policy_at(4));
     assert_ptr_equal(crew_policy_find("ata-empirical:eta=0.25"), crew_policy_at(5));
     assert_null(crew_policy_find("at"));

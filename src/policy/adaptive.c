@@ -18,12 +18,10 @@
  *   retry.c.
  *
  * Everything is a ratio of times: their unit does not matter. */
+#include "policy/adaptive.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "policy/pace.h"
 #include "policy/policies.h"
-#include "policy/retry.h"
-#include "policy/share.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -33,69 +31,30 @@ typedef double pair __attribute__((vector_size(16), may_alias));
 typedef int64_t pair_of_bits __attribute__((vector_size(16)));
 
 /* Least share of a mean that a score is; tasks below which a worker is young; most tasks that
- * what was measured before counts for; wall time over CPU time of a preempted task. */
-static const double FLOOR = 0.05, YOUNG = 8, PRIOR_TASKS = 50, PREEMPTED = 1.5;
+ * what was measured before counts for; wall time over CPU time of a preempted task; tasks from
+ * which a mean is one to learn the shape by. */
+static const double FLOOR = 0.05, YOUNG = 8, PRIOR_TASKS = 50, PREEMPTED = 1.5, SHAPE_FROM = 4;
 /* Numbers of a state, and arrays. */
 enum { GLOBALS = 7, PER_WORKER = sizeof(struct crew_pace) / sizeof(double), ARRAYS = 6 };
 
-struct settings {
-    double width, explore, memory;
-};
-
-struct adaptive {
-    struct crew_share share;
-    uint64_t seed, round;
-    struct settings set;
-    struct crew_noise noise;
-    struct crew_retry retry;
-    bool learning;          /* the last plan: somebody was tried for the first time, or again */
-    struct crew_pace *pace; /* [n] */
-    double *numbers;        /* [ARRAYS][even n], which are: */
-    double *mean;           /* of pace; 0: not known */
-    double *root;           /* 1 / sqrt(K_i), 0 where not known */
-    double *score;          /* s_i of the last plan */
-    double *hope;           /* mean, or what that was before it became slower */
-    double *limit;          /* most tasks a round may give */
-    double *seen;           /* last round with a task, 0: none */
-    bool *lone;             /* [n] its mean is that of one task */
-    struct crew_policy_event *event; /* [n] of the last round, one a worker */
-    size_t n_events;
-};
-
-#define REAL_SETTING(field, ...)                                                              \
-    {                                                                                         \
-        .name = #field, .type = CREW_OPTION_REAL, .offset = offsetof(struct settings, field), \
-        __VA_ARGS__                                                                           \
-    }
-
 static const struct crew_option settings_table[] = {
-    REAL_SETTING(width, .max = 10, .value = "0.1", .argument = "FACTOR",
-                 .help = "how far bounds lie below a mean; 0: means alone"),
-    REAL_SETTING(explore, .max = 0.5, .value = "0.01", .argument = "SHARE",
-                 .help = "of time and of workers' time for trying again who gets no tasks; 0: "
-                         "never"),
-    REAL_SETTING(memory, .min = 10, .max = 1e9, .value = "2000", .argument = "TASKS",
-                 .help = "most tasks that a mean is made of: what is older fades"),
+    CREW_ADAPTIVE_SETTINGS,
     {.type = CREW_OPTION_END},
 };
 
 /* ---- Before and after ---- */
 
-static void destroy(void *self)
+void crew_adaptive_close(struct crew_adaptive *a)
 {
-    struct adaptive *a = self;
-    if (!a)
-        return;
     crew_share_close(&a->share);
     crew_free(a->pace);
     crew_free(a->numbers);
     crew_free(a->lone);
     crew_free(a->event);
-    crew_free(a);
 }
 
 /* What plan() needs of a pace. */
-static void refresh(struct adaptive *a, uint32_t i)
+static void refresh(struct crew_adaptive *a, uint32_t i)
 {
     double tasks = a->pace[i].tasks, before_s = a->pace[i].before_s;
     a->mean[i] = crew_pace_mean(&a->pace[i]);
@@ -106,7 +65,7 @@ static void refresh(struct adaptive *a, uint32_t i)
 }
 
 /* A profile may be of another day: it soon gives way to what is seen. */
-static void start_from(struct adaptive *a, const struct crew_policy_config *cfg)
+static void start_from(struct crew_adaptive *a, const struct crew_policy_config *cfg)
 {
     a->mean[crew_round_up(cfg->n, 2) - 1] = 1; /* beside an odd n: a score above 0 */
     a->noise = crew_noise_start();
@@ -121,7 +80,7 @@ static void start_from(struct adaptive *a, const struct crew_policy_config *cfg)
     }
 }
 
-static crew_status take_memory(struct adaptive *a, uint32_t n, struct crew_error *err)
+static crew_status take_memory(struct crew_adaptive *a, uint32_t n, struct crew_error *err)
 {
     size_t even = crew_round_up(n, 2);
     double **array[ARRAYS] = {&a->mean, &a->root, &a->score, &a->hope, &a->limit, &a->seen};
@@ -137,37 +96,55 @@ static crew_status take_memory(struct adaptive *a, uint32_t n, struct crew_error
     return CREW_OK;
 }
 
+crew_status crew_adaptive_open(struct crew_adaptive *a, const struct crew_policy_config *cfg,
+                               const struct crew_adaptive_settings *set, struct crew_error *err)
+{
+    *a = (struct crew_adaptive){.seed = cfg->seed, .set = *set};
+    TRY(take_memory(a, cfg->n, err));
+    start_from(a, cfg);
+    return CREW_OK;
+}
+
+static void destroy(void *self)
+{
+    if (!self)
+        return;
+    crew_adaptive_close(self);
+    crew_free(self);
+}
+
 static crew_status create(const struct crew_policy_config *cfg, void **self,
                           struct crew_error *err)
 {
     *self = NULL;
-    struct settings set;
+    struct crew_adaptive_settings set;
     crew_option_defaults(settings_table, &set);
     TRY(crew_option_settings(settings_table, cfg->settings, "policy adaptive", &set, err));
-    struct adaptive *a = crew_zalloc(sizeof *a);
+    struct crew_adaptive *a = crew_zalloc(sizeof *a);
     if (!a)
         return crew_fail(err, CREW_ENOMEM, "not enough memory for policy adaptive");
-    a->seed = cfg->seed;
-    a->set = set;
-    crew_status status = take_memory(a, cfg->n, err);
+    crew_status status = crew_adaptive_open(a, cfg, &set, err);
     if (status != CREW_OK) {
         destroy(a);
         return status;
     }
-    start_from(a, cfg);
     *self = a;
     return CREW_OK;
 }
 
 /* ---- The split ---- */
 
-/* All scores, 0 where a worker is not known; returns whether all are. */
-static bool score(struct adaptive *a, double wide)
+bool crew_adaptive_begin(struct crew_adaptive *a, uint64_t round)
 {
+    double wide = crew_noise_cv(&a->noise) * sqrt(2 * a->set.width * log(1 + (double)round));
     const pair *mean = (const pair *)a->mean, *root = (const pair *)a->root;
     pair *s = (pair *)a->score;
     const pair one = {1, 1}, least = {FLOOR, FLOOR};
     pair_of_bits known = {-1, -1};
+    a->round = round;
+    a->retry.who = CREW_NOBODY;
+    a->n_events = 0;
+    a->cut = false;
     for (size_t i = 0, pairs = ((size_t)a->share.n + 1) / 2; i < pairs; i++) {
         pair factor = one - wide * root[i];
         pair_of_bits more = factor > least;
@@ -179,7 +156,7 @@ static bool score(struct adaptive *a, double wide)
 }
 
 /* List in share.who whoever is available and is known, or is not. */
-static uint32_t list(struct adaptive *a, const struct crew_plan_request *rq, bool known)
+static uint32_t list(struct crew_adaptive *a, const struct crew_plan_request *rq, bool known)
 {
     uint32_t m = 0;
     for (uint32_t i = 0; i < a->share.n; i++) {
@@ -190,9 +167,10 @@ static uint32_t list(struct adaptive *a, const struct crew_plan_request *rq, boo
 }
 
 /* By the means; *over: somebody has more than its limit. */
-static struct crew_outlook look(const struct adaptive *a, const uint64_t *quota, bool *over)
+static struct crew_outlook look(const struct crew_adaptive *a, const uint64_t *quota,
+                                bool *over)
 {
-    struct crew_outlook o = {0, 0, CREW_NOBODY};
+    struct crew_outlook o = {0, 0, CREW_NOBODY, false};
     *over = false;
     for (uint32_t i = 0; i < a->share.n; i++) {
         if (!quota[i])
@@ -209,7 +187,8 @@ static struct crew_outlook look(const struct adaptive *a, const uint64_t *quota,
 }
 
 /* Nobody gets more than its limit, while most have none and may take what that leaves. */
-static void hold_back(struct adaptive *a, const struct crew_plan_request *rq, uint64_t *quota)
+static void hold_back(struct crew_adaptive *a, const struct crew_plan_request *rq,
+                      uint64_t *quota)
 {
     uint32_t m = list(a, rq, true), young = 0;
     for (uint32_t j = 0; j < m; j++)
@@ -218,29 +197,30 @@ static void hold_back(struct adaptive *a, const struct crew_plan_request *rq, ui
         crew_share_within(&a->share, m, rq, a->score, a->limit, quota);
 }
 
-static void plan_known(struct adaptive *a, uint32_t m, const struct crew_plan_request *rq,
-                       bool all, uint64_t *quota)
+void crew_adaptive_retry(struct crew_adaptive *a, const struct crew_plan_request *rq,
+                         const struct crew_outlook *o, uint64_t *quota)
 {
     const struct crew_retry_view view = {a->mean, a->hope, a->seen, a->lone};
+    crew_retry_plan(&a->retry, &view, rq, o, quota);
+}
+
+static void plan_known(struct crew_adaptive *a, uint32_t m, const struct crew_plan_request *rq,
+                       bool all, uint64_t *quota)
+{
     bool over;
     crew_share_by_mean(&a->share, m, rq, a->score, quota);
     struct crew_outlook o = look(a, quota, &over);
     if (over)
         hold_back(a, rq, quota);
     else if (all)
-        crew_retry_plan(&a->retry, &view, rq, &o, quota);
+        crew_adaptive_retry(a, rq, &o, quota);
 }
 
-static void plan(void *self, const struct crew_plan_request *rq, struct crew_plan *out)
+void crew_adaptive_plan(struct crew_adaptive *a, bool known, const struct crew_plan_request *rq,
+                        struct crew_plan *out)
 {
-    struct adaptive *a = self;
     struct crew_plan_request part = *rq;
     uint32_t m = a->share.n, untried = 0;
-    double z = 2 * a->set.width * log(1 + (double)rq->round);
-    a->round = rq->round;
-    a->retry.who = CREW_NOBODY;
-    a->n_events = 0;
-    bool known = score(a, crew_noise_cv(&a->noise) * sqrt(z));
     if (rq->available || !known) {
         untried = list(a, rq, false);
         m = list(a, rq, true);
@@ -255,12 +235,18 @@ static void plan(void *self, const struct crew_plan_request *rq, struct crew_pla
     a->learning = untried || a->retry.who != CREW_NOBODY;
 }
 
-static bool exploring(const void *self)
+static void plan(void *self, const struct crew_plan_request *rq, struct crew_plan *out)
 {
-    return ((const struct adaptive *)self)->learning;
+    crew_adaptive_plan(self, crew_adaptive_begin(self, rq->round), rq, out);
 }
 
-static void tell(struct adaptive *a, uint32_t i, const char *reason, double before_s)
+bool crew_adaptive_exploring(const void *self)
+{
+    return ((const struct crew_adaptive *)self)->learning;
+}
+
+void crew_adaptive_tell(struct crew_adaptive *a, uint32_t i, const char *reason,
+                        double before_s)
 {
     if (a->n_events < a->share.n)
         a->event[a->n_events++] = (struct crew_policy_event){
@@ -273,36 +259,59 @@ static const char *const reasons[] = {
     [CREW_NEWS_BURSTS_OVER] = "bursts over",
 };
 
+/* Of a plan that drops tasks: who finishes many in a round is who had short ones, and the last
+ * one is cut short. So they say how fast a worker is, together, not how far its times stray. */
+static enum crew_news learn_task(struct crew_adaptive *a, const struct crew_timing *t,
+                                 double cv)
+{
+    struct crew_pace *p = &a->pace[t->worker];
+    double x = t->seconds / t->work, ordinary_s = p->seconds / p->tasks;
+    struct crew_task_time task = {.seconds = x,
+                                  .work = t->work,
+                                  .preempted = t->seconds > PREEMPTED * t->cpu_seconds,
+                                  .cut_round = a->cut};
+    if (t->kept) {
+        /* the bursts of a bursty worker are in its mean, and not of the others' shape */
+        if (a->shape && !a->cut && p->tasks >= SHAPE_FROM && !(p->bursty > 0))
+            crew_shape_add(a->shape, x / crew_pace_mean(p));
+        return crew_pace_add(p, &a->noise, cv, a->set.memory, &task);
+    }
+    if (!a->cut || !(p->tasks > 0))
+        return CREW_NEWS_NONE;
+    struct crew_shape_cut cut = crew_shape_cut(a->shape, x / ordinary_s);
+    task.work *= cut.weight;
+    task.seconds = cut.y * ordinary_s;
+    return task.work > 0 ? crew_pace_add_cut(p, cv, a->set.memory, &task) : CREW_NEWS_NONE;
+}
+
 /* All that one worker did in the round. A first task on a cold core and a sleep of the machine
- * say nothing of the next round; what was dropped was cut short. */
-static void learn(struct adaptive *a, const struct crew_timing *t, size_t n_timings, double cv)
+ * say nothing of the next round. */
+static void learn(struct crew_adaptive *a, const struct crew_timing *t, size_t n_timings,
+                  double cv)
 {
     uint32_t i = t->worker;
     enum crew_news news = CREW_NEWS_NONE;
     double before_s = a->mean[i], took_s = 0;
     for (size_t j = 0; j < n_timings; j++) {
         took_s += t[j].seconds;
-        if (!t[j].kept || t[j].flags & (CREW_WARM_UP | CREW_SUSPENDED))
+        if (t[j].flags & (CREW_WARM_UP | CREW_SUSPENDED))
             continue;
-        struct crew_task_time task = {.seconds = t[j].seconds / t[j].work,
-                                      .work = t[j].work,
-                                      .preempted = t[j].seconds > PREEMPTED * t[j].cpu_seconds};
-        enum crew_news now = crew_pace_add(&a->pace[i], &a->noise, cv, a->set.memory, &task);
+        enum crew_news now = learn_task(a, &t[j], cv);
         news = now != CREW_NEWS_NONE ? now : news;
     }
     refresh(a, i);
     a->seen[i] = (double)a->round;
     if (i == a->retry.who) {
         crew_retry_pay(&a->retry, took_s);
-        tell(a, i, "retried", before_s);
+        crew_adaptive_tell(a, i, "retried", before_s);
     } else if (news != CREW_NEWS_NONE) {
-        tell(a, i, reasons[news], before_s);
+        crew_adaptive_tell(a, i, reasons[news], before_s);
     }
 }
 
-static void observe(void *self, const struct crew_timing *t, size_t n_timings)
+void crew_adaptive_observe(struct crew_adaptive *a, const struct crew_timing *t,
+                           size_t n_timings)
 {
-    struct adaptive *a = self;
     double cv = crew_noise_cv(&a->noise);
     for (size_t j = 0, end; j < n_timings; j = end) {
         for (end = j + 1; end < n_timings && t[end].worker == t[j].worker; end++)
@@ -311,9 +320,14 @@ static void observe(void *self, const struct crew_timing *t, size_t n_timings)
     }
 }
 
-static size_t events(const void *self, const struct crew_policy_event **out)
+static void observe(void *self, const struct crew_timing *t, size_t n_timings)
 {
-    const struct adaptive *a = self;
+    crew_adaptive_observe(self, t, n_timings);
+}
+
+size_t crew_adaptive_events(const void *self, const struct crew_policy_event **out)
+{
+    const struct crew_adaptive *a = self;
     *out = a->event;
     return a->n_events;
 }
@@ -321,9 +335,8 @@ static size_t events(const void *self, const struct crew_policy_event **out)
 /* ---- State ---- */
 
 /* What all workers share, then each worker's last round and its pace. */
-static size_t save(const void *self, double *out, size_t cap)
+size_t crew_adaptive_save(const struct crew_adaptive *a, double *out, size_t cap)
 {
-    const struct adaptive *a = self;
     const struct crew_retry *r = &a->retry;
     double all[GLOBALS] = {
         [4] = r->time_s, r->worker_s, r->next == CREW_NOBODY ? -1 : (double)r->next};
@@ -355,9 +368,8 @@ static bool is_pace(const struct crew_pace *p)
     return ok && is_amount(mean);
 }
 
-static crew_status load(void *self, const double *in, size_t n_numbers)
+crew_status crew_adaptive_load(struct crew_adaptive *a, const double *in, size_t n_numbers)
 {
-    struct adaptive *a = self;
     uint32_t n = a->share.n;
     const double *worker = in + GLOBALS;
     if (n_numbers != GLOBALS + (size_t)n * (1 + PER_WORKER))
@@ -386,6 +398,16 @@ static crew_status load(void *self, const double *in, size_t n_numbers)
     return CREW_OK;
 }
 
+static size_t save(const void *self, double *out, size_t cap)
+{
+    return crew_adaptive_save(self, out, cap);
+}
+
+static crew_status load(void *self, const double *in, size_t n)
+{
+    return crew_adaptive_load(self, in, n);
+}
+
 const struct crew_policy_ops crew_policy_adaptive = {
     .abi = CREW_POLICY_ABI,
     .name = "adaptive",
@@ -397,6 +419,6 @@ const struct crew_policy_ops crew_policy_adaptive = {
     .save = save,
     .load = load,
     .destroy = destroy,
-    .exploring = exploring,
-    .events = events,
+    .exploring = crew_adaptive_exploring,
+    .events = crew_adaptive_events,
 };

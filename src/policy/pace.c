@@ -210,6 +210,25 @@ static enum crew_news start_again(struct crew_pace *p, struct crew_noise *noise)
     return CREW_NEWS_SLOWER;
 }
 
+static enum crew_news add_to_mean(struct crew_pace *p, double own, double r, double memory,
+                                  const struct crew_task_time *t)
+{
+    enum crew_news change = look_for_change(p, own, r, t);
+    if (change != CREW_NEWS_NONE)
+        return change;
+    p->tasks += t->work;
+    p->seconds += t->work * t->seconds;
+    fade(&p->tasks, &p->seconds, NULL, memory);
+    return CREW_NEWS_NONE;
+}
+
+enum crew_news crew_pace_add_cut(struct crew_pace *p, double cv, double memory,
+                                 const struct crew_task_time *t)
+{
+    double r = t->seconds * p->tasks / p->seconds - 1;
+    return add_to_mean(p, own_cv(p, cv), r, memory, t);
+}
+
 enum crew_news crew_pace_add(struct crew_pace *p, struct crew_noise *noise, double cv,
                              double memory, const struct crew_task_time *t)
 {
@@ -229,13 +248,8 @@ enum crew_news crew_pace_add(struct crew_pace *p, struct crew_noise *noise, doub
     }
     if (r < MOST_UP * fmax(own, CV_LEAST))
         p->row = p->row_s = 0;
-    if (p->window > TRUSTED || p->tasks <= p->window + 1)
+    if (!t->cut_round && (p->window > TRUSTED || p->tasks <= p->window + 1))
         add_residual(p, noise, cv, own, r, t->work);
-    enum crew_news change = look_for_change(p, own, r, t);
-    if (change != CREW_NEWS_NONE)
-        return change;
-    p->tasks += t->work;
-    p->seconds += t->work * t->seconds;
-    fade(&p->tasks, &p->seconds, NULL, memory);
-    return bursts;
+    enum crew_news change = add_to_mean(p, own, r, memory, t);
+    return change != CREW_NEWS_NONE ? change : bursts;
 }

@@ -44,12 +44,17 @@ struct crew_task_time {
     double seconds; /* of a full task, wall, > 0 */
     double work;    /* how much of a full task it was, > 0 */
     bool preempted; /* its core was somebody else's for a good part of it */
+    bool cut_round; /* of a round that drops tasks: says nothing of the noise */
 };
 
 /* One more task. cv: crew_noise_cv() at the beginning of the round; memory: most tasks the mean
  * is made of. */
 enum crew_news crew_pace_add(struct crew_pace *p, struct crew_noise *noise, double cv,
                              double memory, const struct crew_task_time *t);
+
+/* A task that was dropped: t is what it stands for (shape.h). The worker is known. */
+enum crew_news crew_pace_add_cut(struct crew_pace *p, double cv, double memory,
+                                 const struct crew_task_time *t);
 
 /* Seconds of a full task; 0: nothing is known. */
 double crew_pace_mean(const struct crew_pace *p);

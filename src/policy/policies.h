@@ -5,7 +5,8 @@
 #include <crew/policy.h>
 
 extern const struct crew_policy_ops crew_policy_uniform, crew_policy_fixed, crew_policy_queue,
-    crew_policy_greedy, crew_policy_ata, crew_policy_ata_empirical, crew_policy_adaptive;
+    crew_policy_greedy, crew_policy_ata, crew_policy_ata_empirical, crew_policy_adaptive,
+    crew_policy_cohort;
 
 /* The table of a policy without settings: refuses any that are given. */
 extern const struct crew_option crew_policy_no_settings[];

@@ -2,9 +2,9 @@
 #include <string.h>
 
 static const struct crew_policy_ops *const policies[] = {
-    &crew_policy_uniform,  &crew_policy_fixed, &crew_policy_queue,
-    &crew_policy_greedy,   &crew_policy_ata,   &crew_policy_ata_empirical,
-    &crew_policy_adaptive,
+    &crew_policy_uniform,  &crew_policy_fixed,  &crew_policy_queue,
+    &crew_policy_greedy,   &crew_policy_ata,    &crew_policy_ata_empirical,
+    &crew_policy_adaptive, &crew_policy_cohort,
 };
 
 const struct crew_option crew_policy_no_settings[] = {{.type = CREW_OPTION_END}};

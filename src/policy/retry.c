@@ -51,6 +51,8 @@ void crew_retry_plan(struct crew_retry *r, const struct crew_retry_view *view,
     if (r->next == CREW_NOBODY)
         return;
     double s = may_take(view, r->next, view->mean_s[r->next], o->longest_s);
+    if (o->cut)
+        s = fmin(s, o->longest_s);
     r->time_s = fmin(r->time_s + r->explore * o->longest_s, 2 * s);
     r->worker_s = fmin(r->worker_s + r->explore * o->sum_s, 2 * s);
     if (r->time_s < fmax(s - o->longest_s, 0) || r->worker_s < s)

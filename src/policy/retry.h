@@ -28,6 +28,7 @@ struct crew_retry_view {
 struct crew_outlook {
     double longest_s, sum_s;
     uint32_t busiest;
+    bool cut; /* when the round ends, so does every task */
 };
 
 /* Take a task from the busiest worker for the one whose turn it is, if the accounts allow it.

@@ -99,7 +99,7 @@ crew_status crew_replication_check(const struct crew_replication *cfg, struct cr
 double crew_replication_bytes(uint32_t n)
 {
     double plan = sizeof(uint64_t) + 2 * sizeof(bool), mine = 6 * sizeof(double),
-           policy = 32 * sizeof(double); /* of adaptive, the largest */
+           policy = 34 * sizeof(double); /* of cohort, the largest */
     return (double)n * (plan + mine + policy);
 }
 
