@@ -138,7 +138,7 @@ static void rounds_left_out_and_rolled_back_are_those_of_one_run(void **state)
         uint64_t rounds = 18 + draw(7, i, 9), done = 0, parts = 0;
         struct crew_config cfg = whole_run(i % OPTIMIZERS, rounds, false);
         struct crew_summary want;
-        struct ck_part p;
+        struct ck_part p = {0};
         cfg.on_nan = answers[i % 2];
         crew_trainer *t = rig_trainer(&cfg);
         rig_run(t);
