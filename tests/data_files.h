@@ -94,6 +94,7 @@ static inline void read_refused(const char *path, const struct crew_read_how *ho
     assert_int_equal(err.status, status);
     assert_says(&err, says);
     assert_null(t.x);
+    assert_null(t.byte);
 }
 
 static inline void read_bad(const char *path, const struct crew_read_how *how, const char *says)

@@ -15,10 +15,10 @@ static struct crew_data_config chosen;
 static uint64_t digest_of(const crew_dataset *ds, uint64_t h)
 {
     struct crew_dataset_info info;
-    float x[64];
+    float x[3072];
     uint32_t label;
     crew_dataset_info(ds, &info);
-    assert_true(info.features <= 64);
+    assert_true(info.features <= 3072);
     h = crew_hash(h, &info.rows, sizeof info.rows);
     for (uint32_t i = 0; info.class_names && i < info.classes; i++)
         h = crew_hash(h, info.class_names[i], strlen(info.class_names[i]));
@@ -135,6 +135,28 @@ static void idx(void **state)
     try_opening("IDX", open_chosen);
 }
 
+/* Two numbered files, one for tests, and names. */
+static void cifar(void **state)
+{
+    static const char *const files[] = {"set/data_batch_1.bin", "set/data_batch_2.bin",
+                                        "set/test_batch.bin"};
+    static const char names[] = "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n";
+    static uint8_t record[2][3073];
+    (void)state;
+    assert_int_equal(mkdir(fault_path("set"), 0700), 0);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        for (size_t k = 0; k < sizeof record; k++)
+            (&record[0][0])[k] = (uint8_t)(k * (i + 7) >> 3);
+        record[0][0] = (uint8_t)i;
+        record[1][0] = 9;
+        fault_write_file(fault_path(files[i]), record, sizeof record);
+    }
+    fault_write_file(fault_path("set/batches.meta.txt"), names, sizeof names - 1);
+    choose(fault_path("set"));
+    chosen.scale = "standard";
+    try_opening("CIFAR", open_chosen);
+}
+
 static void put_npy(const char *path, const char *header, const void *data, size_t bytes)
 {
     char file[512] = "\x93NUMPY\x01";
@@ -197,9 +219,9 @@ static void wrapped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(csv),     cmocka_unit_test(packed_csv), cmocka_unit_test(libsvm),
-        cmocka_unit_test(idx),     cmocka_unit_test(npy),        cmocka_unit_test(synthetic),
-        cmocka_unit_test(wrapped),
+        cmocka_unit_test(csv),       cmocka_unit_test(packed_csv), cmocka_unit_test(libsvm),
+        cmocka_unit_test(idx),       cmocka_unit_test(cifar),      cmocka_unit_test(npy),
+        cmocka_unit_test(synthetic), cmocka_unit_test(wrapped),
     };
     return cmocka_run_group_tests(tests, fault_enter, fault_leave);
 }

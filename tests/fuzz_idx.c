@@ -29,8 +29,8 @@ static void write_and_read(const struct crew_table *t, const struct crew_read_ho
         put(bytes + 16, t->depth, 4);
     }
     for (size_t i = 0; i < cells; i++)
-        put_real(at + 8 * i,
-                 t->features ? (double)t->x[i] : strtod(t->names.name[t->label[i]], NULL));
+        put_real(at + 8 * i, t->features ? (double)crew_table_value(t, i)
+                                         : strtod(t->names.name[t->label[i]], NULL));
     table_again(&crew_idx_reader, (char *)bytes, (size_t)(at - bytes) + 8 * cells, how, t);
 }
 

@@ -21,7 +21,7 @@ static void write_and_read(const struct crew_table *t, const struct crew_read_ho
     for (size_t i = 0; i < cells; i++) {
         uint8_t *at = (uint8_t *)bytes + 10 + n + each * i;
         if (t->features)
-            memcpy(at, &t->x[i], 4);
+            memcpy(at, &(float){crew_table_value(t, i)}, 4);
         else
             crew_put_le64(at, (uint64_t)strtoll(t->names.name[t->label[i]], NULL, 10));
     }

@@ -30,11 +30,11 @@ static inline void table_check(const struct crew_table *t, const struct crew_rea
 {
     uint32_t used = 0;
     FUZZ_CHECK(t->rows >= 1 && t->rows <= UINT32_MAX && t->unit);
-    FUZZ_CHECK((t->features == 0) == (t->x == NULL));
+    FUZZ_CHECK((t->features != 0) == ((t->x != NULL) + (t->byte != NULL)));
     FUZZ_CHECK((uint64_t)t->height * t->width * t->depth == t->features);
     FUZZ_CHECK(t->label || t->features);
     for (size_t i = 0; i < t->rows * t->features; i++)
-        FUZZ_CHECK(isfinite(t->x[i]) ||
+        FUZZ_CHECK(isfinite(crew_table_value(t, i)) ||
                    (isnan(t->x[i]) && how->missing != CREW_MISSING_REFUSE));
     for (size_t i = 0; t->label && i < t->rows; i++) {
         FUZZ_CHECK(t->label[i] < t->names.n);
@@ -52,9 +52,10 @@ static inline void table_same(const struct crew_table *a, const struct crew_tabl
 {
     FUZZ_CHECK(a->rows == b->rows && a->features == b->features);
     FUZZ_CHECK((a->label != NULL) == (b->label != NULL));
-    for (size_t i = 0; i < a->rows * a->features; i++)
-        FUZZ_CHECK(memcmp(&a->x[i], &b->x[i], sizeof *a->x) == 0 ||
-                   (isnan(a->x[i]) && isnan(b->x[i])));
+    for (size_t i = 0; i < a->rows * a->features; i++) {
+        float x = crew_table_value(a, i), y = crew_table_value(b, i);
+        FUZZ_CHECK(memcmp(&x, &y, sizeof x) == 0 || (isnan(x) && isnan(y)));
+    }
     for (size_t i = 0; a->label && i < a->rows; i++)
         FUZZ_CHECK(!strcmp(a->names.name[a->label[i]], b->names.name[b->label[i]]));
 }

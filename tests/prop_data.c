@@ -136,7 +136,7 @@ static crew_status read_bytes(const struct crew_reader *reader, const uint8_t *b
         if (status != CREW_OK && (!*err.text || strchr(err.text, '\n')))
             fail_msg("no clear sentence: %s", err.text);
         for (size_t i = 0; status == CREW_OK && i < t.rows * t.features; i++)
-            assert_true(isfinite(t.x[i]) ||
+            assert_true(isfinite(crew_table_value(&t, i)) ||
                         (isnan(t.x[i]) && how->missing != CREW_MISSING_REFUSE));
         for (size_t i = 0; status == CREW_OK && t.label && i < t.rows; i++)
             assert_true(t.label[i] < t.names.n);

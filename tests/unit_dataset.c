@@ -1,3 +1,4 @@
+#include "base/rng.h"
 #include "data/dataset.h"
 #include "data/scale.h"
 #include "data_files.h"
@@ -190,6 +191,90 @@ static void pixels_of_a_channel_share_a_range(void **state)
     crew_dataset_destroy(ds);
 }
 
+enum { ROWS = 50, SIDE = 5, CELLS = SIDE * SIDE * 3 };
+
+/* Random values as bytes, and as floats: the first row `least`, none below but in the last. */
+static void same_table(bool bytes, uint32_t least, uint32_t height, struct crew_table *t)
+{
+    *t = (struct crew_table){.unit = "row"};
+    assert_int_equal((bytes ? crew_table_alloc_bytes : crew_table_alloc)(t, "x", ROWS, CELLS,
+                                                                         false, 1 << 20, NULL),
+                     CREW_OK);
+    for (uint32_t i = 0; i < ROWS * CELLS; i++) {
+        uint32_t v = (uint32_t)crew_rng_u64(7, CREW_STREAM_TEST, 0, i) & 255;
+        v = i < CELLS || (v < least && i / CELLS + 1 < ROWS) ? least : v;
+        if (bytes)
+            t->byte[i] = (uint8_t)v;
+        else
+            t->x[i] = (float)v;
+    }
+    t->height = height;
+    t->width = height > 1 ? SIDE : CELLS;
+    t->depth = height > 1 ? 3 : 1;
+}
+
+/* Every scaling, of images and plain rows, with an offset and without: fitted to all rows but
+ * the last, which may be beyond. */
+static void bytes_become_the_numbers_that_floats_become(void **state)
+{
+    uint32_t all[ROWS];
+    float x[2][ROWS * CELLS];
+    (void)state;
+    for (uint32_t i = 0; i < ROWS; i++)
+        all[i] = i;
+    for (int k = 0; k < 12; k++) {
+        struct crew_scaler s[2];
+        for (int bytes = 0; bytes < 2; bytes++) {
+            struct crew_table t;
+            crew_dataset *ds, *train;
+            same_table(bytes, k / 3 % 2 ? 100 : 0, k / 6 ? SIDE : 1, &t);
+            assert_int_equal(crew_dataset_from_table(&t, NULL, &ds, NULL), CREW_OK);
+            assert_true((ds->store->byte != NULL) == bytes);
+            assert_int_equal(crew_dataset_subset(ds, all, ROWS - 1, &train, NULL), CREW_OK);
+            assert_int_equal(
+                crew_scaler_fit(train, (enum crew_scaling)(k % 3), &s[bytes], NULL), CREW_OK);
+            assert_int_equal(crew_dataset_scale(ds, &s[bytes], "x", NULL), CREW_OK);
+            if (bytes) /* the fast way, where it is exact */
+                assert_true((ds->store->scale.gain != NULL) ==
+                            (k % 3 == CREW_SCALE_UNIT && k / 3 % 2 == 0));
+            crew_dataset_gather(ds, all, ROWS, x[bytes], NULL);
+            crew_dataset_destroy(train);
+            crew_dataset_destroy(ds);
+        }
+        assert_memory_equal(s[0].offset, s[1].offset, CELLS * sizeof(float));
+        assert_memory_equal(s[0].factor, s[1].factor, CELLS * sizeof(float));
+        assert_memory_equal(x[0], x[1], sizeof x[0]);
+        crew_scaler_free(&s[0]);
+        crew_scaler_free(&s[1]);
+    }
+}
+
+/* A model's scaling may be anything: a byte that would be infinite is named, and only then. */
+static void bytes_that_leave_the_range_are_told(void **state)
+{
+    float offset[] = {0, 0}, factor[] = {1e37f, 1}, x[2];
+    struct crew_scaler s = {CREW_SCALE_UNIT, 2, offset, factor};
+    struct crew_error err = {0};
+    crew_dataset *ds;
+    (void)state;
+    struct crew_table t = {.unit = "row"};
+    assert_int_equal(crew_table_alloc_bytes(&t, "x", 2, 2, false, 100, NULL), CREW_OK);
+    memcpy(t.byte, "\1\377\42\377", 4);
+    assert_int_equal(crew_dataset_from_table(&t, NULL, &ds, NULL), CREW_OK);
+    assert_int_equal(crew_dataset_scale(ds, &s, "far.idx", &err), CREW_OK);
+    crew_dataset_gather(ds, &(uint32_t){1}, 1, x, NULL);
+    assert_true(x[0] == 34 * 1e37f && x[1] == 255);
+    ds->store->byte[2] = 35;
+    assert_int_equal(crew_dataset_scale(ds, &s, "far.idx", &err), CREW_EFORMAT);
+    assert_says(&err, "far.idx, row 2: a value is too large");
+    factor[0] = 1e-40f; /* subnormal: 0 to a worker, who would multiply by it */
+    assert_int_equal(crew_dataset_scale(ds, &s, "far.idx", &err), CREW_OK);
+    assert_null(ds->store->scale.gain);
+    offset[1] = NAN;
+    assert_int_equal(crew_dataset_scale(ds, &s, "far.idx", &err), CREW_EFORMAT);
+    crew_dataset_destroy(ds);
+}
+
 static void missing_values_take_the_mean_of_those_present(void **state)
 {
     (void)state;
@@ -225,6 +310,8 @@ int main(void)
         cmocka_unit_test(feature_that_never_varies_becomes_0),
         cmocka_unit_test(extreme_values_stay_finite_or_are_told),
         cmocka_unit_test(pixels_of_a_channel_share_a_range),
+        cmocka_unit_test(bytes_become_the_numbers_that_floats_become),
+        cmocka_unit_test(bytes_that_leave_the_range_are_told),
         cmocka_unit_test(missing_values_take_the_mean_of_those_present),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,7 +114,7 @@ struct crew_config {
     uint32_t keep;         /**< checkpoints that are kept, the newest ones */
     /** "auto": go on from the newest valid one of `checkpoint`, afresh when there is none; "none": afresh,
      *  refused where there are some; else a file or a folder to go on from. Model, data, seed,
-     *  B, task size and optimizer must be those it was made with (CREW_EINVAL); policy, workers,
+     *  B, task size, augment and optimizer must be those it was made with (CREW_EINVAL); policy, workers,
      *  executor and limits may be others. The limits count from the start of the first run. The bits are those
      *  of a run that was never interrupted, unless results are dropped. Notes name the file, damaged ones
      *  before it, what is another than it was, and say so when nothing is left to train.
@@ -136,6 +136,11 @@ struct crew_config {
      *  "interleave": their pages in turn; "off"; "auto": copies up to 64 MB, else interleaved. The bits do not
      *  depend on it; where the system refuses, a note says so. */
     const char *numa;
+    /** Training rows that are images become others in each epoch: "flip": left and right change places in half
+     *  the cases; "crop4": shifted by -4..4 pixels each way, what comes in is 0 (after scaling); "flip,crop4":
+     *  both. A function of (seed, epoch, row), so policy and workers change no bit; validation and
+     *  test rows stay as they are. NULL: none. CREW_EINVAL: the rows are no images */
+    const char *augment;
 };
 
 /** The table behind struct crew_config: command line, config files, help. A program that is older than the

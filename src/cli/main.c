@@ -7,8 +7,8 @@
 
 const struct command commands[] = {
     {"train", "train a model on the cores of this machine", NULL, run_train,
-     "DATA is the name of a bundled or fetched set (crew list datasets), a file (IDX, CSV, NPY "
-     "or libsvm text,\n"
+     "DATA is the name of a bundled or fetched set (crew list datasets), a file (IDX, CSV, "
+     "NPY, CIFAR or libsvm text,\n"
      "also .gz), a folder of such files, or synth:ROWSxSHAPExCLASSES.\n"
      "\n"
      "An epoch is one random order of all rows, cut into tasks of --task-rows rows; a round "

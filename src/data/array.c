@@ -46,10 +46,9 @@ static crew_status take_features(const struct crew_array *a, const uint8_t *p, c
                                  const struct crew_read_how *how, struct crew_table *t,
                                  struct crew_error *err)
 {
-    size_t cells = t->rows * t->features;  /* checked when they were allocated */
-    if (a->bytes == 1 && a->kind == 'u') { /* images: nothing can be wrong with a byte */
-        for (size_t i = 0; i < cells; i++)
-            t->x[i] = p[i];
+    size_t cells = t->rows * t->features; /* checked when they were allocated */
+    if (t->byte) {                        /* nothing can be wrong with a byte */
+        memcpy(t->byte, p, cells);
         return CREW_OK;
     }
     for (size_t i = 0; i < cells; i++) {
@@ -87,8 +86,9 @@ crew_status crew_array_to_table(const struct crew_array *a, const struct crew_so
     out->unit = "row";
     if (!labels && per_row == 0)
         return crew_fail(err, CREW_EFORMAT, "%s has rows without features", path);
-    TRY(crew_table_alloc(out, path, (size_t)a->dim[0], labels ? 0 : per_row, labels,
-                         how->max_bytes, err));
+    bool plain = a->kind == 'u' && a->bytes == 1 && !labels;
+    TRY((plain ? crew_table_alloc_bytes : crew_table_alloc)(
+        out, path, (size_t)a->dim[0], labels ? 0 : per_row, labels, how->max_bytes, err));
     if (a->n_dims > 2) {
         out->height = (uint32_t)a->dim[1];
         out->width = (uint32_t)a->dim[2];

@@ -16,6 +16,14 @@ struct crew_array {
     size_t header;                     /* where the numbers begin in the file */
 };
 
+/* How much a file is like IDX: for readers that its first bytes do not tell from their own. */
+enum crew_idx_look {
+    CREW_IDX_NOT,
+    CREW_IDX_HEADER,
+    CREW_IDX_WHOLE /* and of the right size */
+};
+enum crew_idx_look crew_idx_look(const struct crew_source *in);
+
 /* Check that the file holds the array and nothing else, then convert it. */
 CREW_CHECKED crew_status crew_array_to_table(const struct crew_array *a,
                                              const struct crew_source *in,

@@ -15,6 +15,8 @@ static void store_free(struct crew_store *s, uint32_t classes)
     crew_free(s->class_name);
     crew_free(s->label);
     crew_free(s->x);
+    crew_free(s->byte);
+    crew_byte_scale_free(&s->scale);
     crew_free(s);
 }
 
@@ -81,7 +83,9 @@ crew_status crew_dataset_from_table(struct crew_table *t, const struct crew_name
         goto fail;
     ds->store->rows = t->rows;
     ds->x = ds->store->x = t->x;
+    ds->store->byte = t->byte;
     t->x = NULL;
+    t->byte = NULL;
     if (classes) {
         ds->label = ds->store->label = t->label;
         t->label = NULL;
@@ -147,10 +151,22 @@ void crew_dataset_gather(const crew_dataset *ds, const uint32_t *row, size_t n, 
     size_t features = ds->info.features;
     for (size_t i = 0; i < n; i++) {
         size_t at = ds->row ? ds->row[row[i]] : row[i];
-        memcpy(x + i * features, ds->x + at * features, features * sizeof *x);
+        if (ds->x)
+            memcpy(x + i * features, ds->x + at * features, features * sizeof *x);
+        else
+            crew_byte_scale_row(&ds->store->scale, ds->store->byte + at * features,
+                                ds->info.features, x + i * features);
         if (label)
             label[i] = ds->label ? ds->label[at] : 0;
     }
+}
+
+crew_status crew_dataset_scale(crew_dataset *ds, const struct crew_scaler *scaler,
+                               const char *path, struct crew_error *err)
+{
+    struct crew_store *s = ds->store;
+    return s->byte ? crew_byte_scale_set(&s->scale, scaler, s->byte, s->rows, path, err)
+                   : crew_scaler_apply(scaler, s->x, s->rows, path, err);
 }
 
 /* As crew_dataset_subset(), for row numbers that are known to be good. */

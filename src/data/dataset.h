@@ -2,6 +2,7 @@
 #ifndef CREW_DATA_DATASET_H
 #define CREW_DATA_DATASET_H
 
+#include "data/scale.h"
 #include "data/table.h"
 #include <crew/dataset.h>
 #include <stdatomic.h>
@@ -11,15 +12,17 @@ struct crew_store {
     atomic_uint
         users; /* data sets; the last one frees. Counts down in crew_dataset_destroy() */
     size_t rows;
-    float *x;          /* [rows][features] owned, or NULL where the caller's rows are wrapped */
-    uint32_t *label;   /* [rows] owned, or NULL */
-    char **class_name; /* [classes] owned, or NULL */
+    float *x;      /* [rows][features] owned, or NULL where the caller's rows are wrapped */
+    uint8_t *byte; /* [rows][features] instead of x, owned, or NULL: scaled when read */
+    struct crew_byte_scale scale; /* of byte, owned */
+    uint32_t *label;              /* [rows] owned, or NULL */
+    char **class_name;            /* [classes] owned, or NULL */
 };
 
 struct crew_dataset {
     struct crew_store *store;
     struct crew_dataset_info info;
-    const float *x;        /* [rows of the store][features] */
+    const float *x;        /* [rows of the store][features], or NULL: the store has bytes */
     const uint32_t *label; /* [rows of the store], or NULL */
     uint32_t *row; /* [info.rows] row of the store behind each row, owned; NULL: the same */
 };
@@ -43,10 +46,10 @@ CREW_CHECKED crew_status crew_dataset_set_aside(crew_dataset **ds, double share,
                                                 uint32_t permutation, crew_dataset **aside,
                                                 struct crew_error *err);
 
-/* The features of row i. */
-static inline const float *crew_dataset_row(const crew_dataset *ds, size_t i)
-{
-    return ds->x + (ds->row ? ds->row[i] : i) * ds->info.features;
-}
+/* Scale all rows of the store, also those of others who share it: once, and before they are
+ * read. Bytes stay bytes, and are scaled whenever they are. CREW_EFORMAT: a value leaves the
+ * range of float; `path` for the message. */
+CREW_CHECKED crew_status crew_dataset_scale(crew_dataset *ds, const struct crew_scaler *scaler,
+                                            const char *path, struct crew_error *err);
 
 #endif

@@ -51,7 +51,7 @@ static enum crew_part part_of(const char *name, bool *named)
         return CREW_PARTS;
     for (int p = 0; p < CREW_PARTS; p++) {
         if (has_word(name, part_words[p]) &&
-            (array || has_word(name, text) || has_word(name, "txt data")))
+            (array || has_word(name, text) || has_word(name, "txt data bin")))
             return (enum crew_part)p;
     }
     *named = false;
@@ -142,44 +142,143 @@ static crew_status ambiguous(const char *folder, const char *a, const char *b,
                      folder, swap ? b : a, swap ? a : b);
 }
 
-/* Exactly one file a part, and all files that look like data must be one of them: guessing here
- * would train on the wrong rows. */
-static crew_status scan(DIR *dir, const char *folder, struct crew_located *l,
-                        struct crew_error *err)
+enum { BATCHES = 1000 };
+static const char batch_name[] = "data_batch_";
+
+/* What a folder holds. */
+struct contents {
+    char part[CREW_PARTS][NAME_MAX + 1]; /* file that says so, or "" */
+    char other[NAME_MAX + 1];            /* one that names no part, or "" */
+    const char *batch[BATCHES];          /* ending of data_batch_N, or NULL; 0 is none */
+    uint32_t last;                       /* greatest N, 0: none */
+};
+
+/* Number of data_batch_N.bin or .bin.gz, as CIFAR-10 comes, and the ending; 0: it is no such
+ * file. */
+static uint32_t batch_of(const char *name, const char **ending)
 {
-    char found[CREW_PARTS][NAME_MAX + 1] = {""}, other[NAME_MAX + 1] = "";
-    for (struct dirent *e; (e = readdir(dir));) {
-        bool named;
-        enum crew_part part = part_of(e->d_name, &named);
-        if (part == CREW_PARTS)
-            continue;
-        if (*found[part] && named)
-            return ambiguous(folder, found[part], e->d_name, err);
-        if (named)
-            memcpy(found[part], e->d_name, strlen(e->d_name) + 1);
-        else if (*other)
-            return ambiguous(folder, other, e->d_name, err);
-        else
-            memcpy(other, e->d_name, strlen(e->d_name) + 1);
+    static const char *const endings[] = {".bin", ".bin.gz"};
+    uint32_t n = 0;
+    if (strncmp(name, batch_name, strlen(batch_name)) != 0)
+        return 0;
+    const char *p = name + strlen(batch_name);
+    for (bool leading = *p == '0'; !leading && *p >= '0' && *p <= '9' && n < BATCHES; p++)
+        n = n * 10 + (uint32_t)(*p - '0');
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        if (strcmp(p, endings[i]) == 0) {
+            *ending = endings[i];
+            return n < BATCHES ? n : 0;
+        }
     }
-    if (*other && *found[CREW_PART_TRAIN])
-        return ambiguous(folder, other, found[CREW_PART_TRAIN], err);
-    const char *train = *other ? other : found[CREW_PART_TRAIN];
-    if (!*train)
+    return 0;
+}
+
+/* All files that look like data must have a place: guessing here would train on the wrong rows.
+ */
+static crew_status note_file(struct contents *c, const char *folder, const char *name,
+                             struct crew_error *err)
+{
+    const char *ending;
+    bool named;
+    uint32_t number = batch_of(name, &ending);
+    if (number) {
+        char twin[64];
+        snprintf(twin, sizeof twin, "%s%u%s", batch_name, number,
+                 c->batch[number] ? c->batch[number] : "");
+        if (c->batch[number])
+            return ambiguous(folder, twin, name, err);
+        c->batch[number] = ending;
+        c->last = number > c->last ? number : c->last;
+        return CREW_OK;
+    }
+    enum crew_part part = part_of(name, &named);
+    if (part == CREW_PARTS)
+        return CREW_OK;
+    char *at = named ? c->part[part] : c->other;
+    if (*at)
+        return ambiguous(folder, at, name, err);
+    memcpy(at, name, strlen(name) + 1);
+    return CREW_OK;
+}
+
+static crew_status join_path(const char *folder, const char *name, char out[MAX_PATH],
+                             struct crew_error *err)
+{
+    if ((size_t)snprintf(out, MAX_PATH, "%s/%s", folder, name) >= MAX_PATH)
+        return crew_fail(err, CREW_EINPUT, "a path in %.200s is too long", folder);
+    return CREW_OK;
+}
+
+/* Numbered files are one set, and none of them may be missing. */
+static crew_status take_batches(const struct contents *c, const char *folder,
+                                struct crew_located *l, struct crew_error *err)
+{
+    char path[MAX_PATH], name[64];
+    const uint32_t part = CREW_PART_TRAIN;
+    l->more[part] = crew_zalloc(c->last * sizeof *l->more[part]);
+    if (!l->more[part])
+        return crew_fail(err, CREW_ENOMEM, "not enough memory for the names in %s", folder);
+    for (uint32_t i = 1; i <= c->last; i++) {
+        snprintf(name, sizeof name, "%s%u%s", batch_name, i,
+                 c->batch[i] ? c->batch[i] : ".bin");
+        if (!c->batch[i])
+            return crew_fail(err, CREW_EINPUT, "%s lacks %s: it has batches up to %u", folder,
+                             name, c->last);
+        TRY(join_path(folder, name, path, err));
+        if (i == 1) {
+            TRY(take_file(l, part, path, err));
+            continue;
+        }
+        char *copy = l->more[part][l->n_more[part]] = crew_strdup(path);
+        if (!copy)
+            return crew_fail(err, CREW_ENOMEM, "not enough memory for the name of %s", path);
+        l->n_more[part]++;
+    }
+    return CREW_OK;
+}
+
+/* Exactly one file a part, or its numbered files. */
+static crew_status take_contents(const struct contents *c, const char *folder,
+                                 struct crew_located *l, struct crew_error *err)
+{
+    const char *train = *c->other ? c->other : c->part[CREW_PART_TRAIN];
+    if (*c->other && *c->part[CREW_PART_TRAIN])
+        return ambiguous(folder, c->other, c->part[CREW_PART_TRAIN], err);
+    if (*train && c->last)
+        return crew_fail(err, CREW_EFORMAT,
+                         "%s holds both %s and %sN.bin: name the file that is meant", folder,
+                         train, batch_name);
+    if (c->last)
+        TRY(take_batches(c, folder, l, err));
+    else if (!*train)
         return crew_fail(err, CREW_EINPUT,
                          "%s holds no training data (train.csv, train-images-idx3-ubyte, "
-                         "x_train.npy or the like)",
+                         "x_train.npy, data_batch_1.bin or the like)",
                          folder);
     for (int p = 0; p < CREW_PARTS; p++) {
-        const char *name = p == CREW_PART_TRAIN ? train : found[p];
+        const char *name = p == CREW_PART_TRAIN ? train : c->part[p];
         char path[MAX_PATH];
         if (!*name)
             continue;
-        if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path)
-            return crew_fail(err, CREW_EINPUT, "a path in %.200s is too long", folder);
+        TRY(join_path(folder, name, path, err));
         TRY(take_file(l, (enum crew_part)p, path, err));
     }
     return CREW_OK;
+}
+
+static crew_status scan(DIR *dir, const char *folder, struct crew_located *l,
+                        struct crew_error *err)
+{
+    struct contents *c = crew_zalloc(sizeof *c);
+    crew_status status = CREW_OK;
+    if (!c)
+        return crew_fail(err, CREW_ENOMEM, "not enough memory for the names in %s", folder);
+    for (struct dirent *e; status == CREW_OK && (e = readdir(dir));)
+        status = note_file(c, folder, e->d_name, err);
+    if (status == CREW_OK)
+        status = take_contents(c, folder, l, err);
+    crew_free(c);
+    return status;
 }
 
 static crew_status take_path(struct crew_located *l, const char *path, struct crew_error *err)
@@ -237,11 +336,29 @@ crew_status crew_locate(const char *data, struct crew_located *out, struct crew_
     return status;
 }
 
+void crew_located_swap(struct crew_located *a, enum crew_part p, struct crew_located *b,
+                       enum crew_part q)
+{
+    char *rows = a->rows[p], **more = a->more[p], *labels = a->labels[p];
+    uint32_t n_more = a->n_more[p];
+    a->rows[p] = b->rows[q];
+    a->more[p] = b->more[q];
+    a->n_more[p] = b->n_more[q];
+    a->labels[p] = b->labels[q];
+    b->rows[q] = rows;
+    b->more[q] = more;
+    b->n_more[q] = n_more;
+    b->labels[q] = labels;
+}
+
 void crew_located_free(struct crew_located *l)
 {
     for (int p = 0; p < CREW_PARTS; p++) {
         crew_free(l->rows[p]);
         crew_free(l->labels[p]);
+        for (uint32_t i = 0; i < l->n_more[p]; i++)
+            crew_free(l->more[p][i]);
+        crew_free(l->more[p]);
     }
     *l = (struct crew_located){0};
 }

@@ -150,13 +150,42 @@ static crew_status read_labels(const char *path, const char *rows_path, struct c
     return status;
 }
 
+/* The file of the part, and those that follow it. */
+static crew_status read_files(const struct opening *o, enum crew_part part,
+                              struct crew_table *out, struct crew_error *err)
+{
+    uint32_t n = o->files.n_more[part] + 1;
+    if (n == 1)
+        return crew_table_read(o->files.rows[part], &o->how, out, err);
+    struct crew_table *t = crew_zalloc(n * sizeof *t);
+    const char **path = crew_zalloc(n * sizeof *path);
+    crew_status status = t && path ? CREW_OK : CREW_ENOMEM;
+    if (status != CREW_OK)
+        (void)crew_fail(err, status, "not enough memory for %u files", n);
+    for (uint32_t i = 0; status == CREW_OK && i < n; i++) {
+        path[i] = i ? o->files.more[part][i - 1] : o->files.rows[part];
+        status = crew_table_read(path[i], &o->how, &t[i], err);
+    }
+    if (status == CREW_OK)
+        status = crew_table_join(t, path, n, o->how.max_bytes, err);
+    if (status == CREW_OK) {
+        *out = t[0];
+        t[0] = (struct crew_table){0};
+    }
+    for (uint32_t i = 0; t && i < n; i++)
+        crew_table_free(&t[i]);
+    crew_free(t);
+    crew_free(path);
+    return status;
+}
+
 static crew_status read_part(struct opening *o, enum crew_part part, struct crew_error *err)
 {
     const char *path = path_of(o, part), *labels = o->files.labels[part];
     const struct crew_dataset_entry *e = o->files.entry;
     struct crew_table *t = &o->table[part];
     bool unlabelled = o->cfg.label && strcmp(o->cfg.label, "none") == 0;
-    TRY(crew_table_read(o->files.rows[part], &o->how, t, err));
+    TRY(read_files(o, part, t, err));
     if (t->features == 0)
         return crew_fail(err, CREW_EFORMAT,
                          "%s holds one number a row: labels; name the file of the features",
@@ -189,11 +218,7 @@ static crew_status replace(struct opening *o, enum crew_part part, const char *p
     if (!path)
         return CREW_OK;
     TRY(crew_locate(path, &l, err));
-    crew_free(o->files.rows[part]);
-    crew_free(o->files.labels[part]);
-    o->files.rows[part] = l.rows[CREW_PART_TRAIN];
-    o->files.labels[part] = l.labels[CREW_PART_TRAIN];
-    l.rows[CREW_PART_TRAIN] = l.labels[CREW_PART_TRAIN] = NULL;
+    crew_located_swap(&o->files, part, &l, CREW_PART_TRAIN);
     crew_located_free(&l);
     return CREW_OK;
 }
@@ -275,7 +300,7 @@ static crew_status fill_and_scale(struct opening *o, struct crew_data *out,
     for (unsigned p = 0;
          status == CREW_OK && o->how.missing != CREW_MISSING_REFUSE && p < CREW_PARTS; p++) {
         crew_dataset *ds = *part_of(out, p);
-        if (ds && (p == CREW_PART_TRAIN || ds->store != out->train->store))
+        if (ds && ds->store->x && (p == CREW_PART_TRAIN || ds->store != out->train->store))
             crew_missing_fill(ds->store->x, ds->store->rows, features, mean);
     }
     crew_free(mean);
@@ -284,8 +309,7 @@ static crew_status fill_and_scale(struct opening *o, struct crew_data *out,
     for (unsigned p = 0; status == CREW_OK && p < CREW_PARTS; p++) {
         crew_dataset *ds = *part_of(out, p);
         if (ds && (p == CREW_PART_TRAIN || ds->store != out->train->store))
-            status = crew_scaler_apply(&out->scaler, ds->store->x, ds->store->rows,
-                                       path_of(o, p), err);
+            status = crew_dataset_scale(ds, &out->scaler, path_of(o, p), err);
     }
     return status;
 }
@@ -345,9 +369,9 @@ static crew_status fill_for(const struct opening *o, const struct crew_scaler *s
 {
     const float *mean = NULL;
     size_t cells = t->rows * t->features, i = 0;
-    while (i < cells && !isnan(t->x[i]))
+    while (t->x && i < cells && !isnan(t->x[i]))
         i++;
-    if (i == cells)
+    if (!t->x || i == cells)
         return CREW_OK;
     if (o->how.missing == CREW_MISSING_MEAN) {
         if (!scaler || scaler->kind != CREW_SCALE_STANDARD)
@@ -380,10 +404,14 @@ crew_status crew_data_open_for(const struct crew_data_config *cfg,
         status = crew_classes_apply(&o.classes, t, path, err);
     if (status == CREW_OK)
         status = fill_for(&o, expect->scaler, t, path, err);
-    if (status == CREW_OK && expect->scaler)
-        status = crew_scaler_apply(expect->scaler, t->x, t->rows, path, err);
     if (status == CREW_OK)
         status = crew_dataset_from_table(t, labelled ? &o.classes : NULL, out, err);
+    if (status == CREW_OK && expect->scaler)
+        status = crew_dataset_scale(*out, expect->scaler, path, err);
+    if (status != CREW_OK) {
+        crew_dataset_destroy(*out);
+        *out = NULL;
+    }
     finish(&o);
     return status;
 }

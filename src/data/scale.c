@@ -30,14 +30,17 @@ static void fit_range(enum crew_scaling kind, const struct range *r, float *offs
 crew_status crew_scaler_fit(const crew_dataset *train, enum crew_scaling kind,
                             struct crew_scaler *out, struct crew_error *err)
 {
-    const struct crew_dataset_info *info = &train->info;
-    uint32_t groups = groups_of(info), features = info->features;
+    struct crew_dataset_info info;
+    crew_dataset_info(train, &info);
+    uint32_t groups = groups_of(&info), features = info.features;
     struct range *range = crew_zalloc(groups * sizeof *range);
+    float *x = crew_alloc(features * sizeof *x);
     *out = (struct crew_scaler){.kind = kind, .features = features};
     out->offset = crew_zalloc(features * sizeof *out->offset);
     out->factor = crew_zalloc(features * sizeof *out->factor);
-    if (!range || !out->offset || !out->factor) {
+    if (!range || !x || !out->offset || !out->factor) {
         crew_free(range);
+        crew_free(x);
         crew_scaler_free(out);
         return crew_fail(err, CREW_ENOMEM, "not enough memory to scale %u features", features);
     }
@@ -45,8 +48,8 @@ crew_status crew_scaler_fit(const crew_dataset *train, enum crew_scaling kind,
         range[g].min = DBL_MAX;
         range[g].max = -DBL_MAX;
     }
-    for (size_t i = 0; kind != CREW_SCALE_NONE && i < info->rows; i++) {
-        const float *x = crew_dataset_row(train, i);
+    for (uint32_t i = 0; kind != CREW_SCALE_NONE && i < info.rows; i++) {
+        crew_dataset_gather(train, &i, 1, x, NULL);
         for (uint32_t j = 0, g = 0; j < features; j++, g = g + 1 == groups ? 0 : g + 1) {
             double v = (double)x[j];
             range[g].min = v < range[g].min ? v : range[g].min;
@@ -62,6 +65,7 @@ crew_status crew_scaler_fit(const crew_dataset *train, enum crew_scaling kind,
             fit_range(kind, &range[j % groups], &out->offset[j], &out->factor[j]);
     }
     crew_free(range);
+    crew_free(x);
     return CREW_OK;
 }
 
@@ -70,6 +74,12 @@ void crew_scaler_free(struct crew_scaler *scaler)
     crew_free(scaler->offset);
     crew_free(scaler->factor);
     *scaler = (struct crew_scaler){0};
+}
+
+/* In double: the difference of two floats may leave the range of float. */
+static inline double scaled(double x, double offset, double factor)
+{
+    return (x - offset) * factor;
 }
 
 crew_status crew_scaler_apply(const struct crew_scaler *scaler, float *x, size_t rows,
@@ -81,8 +91,8 @@ crew_status crew_scaler_apply(const struct crew_scaler *scaler, float *x, size_t
     for (size_t i = 0; i < rows; i++, x += features) {
         bool finite = true;
         for (uint32_t j = 0; j < features; j++) {
-            /* In double: the difference of two floats may leave the range of float. */
-            double v = ((double)x[j] - (double)scaler->offset[j]) * (double)scaler->factor[j];
+            double v =
+                scaled((double)x[j], (double)scaler->offset[j], (double)scaler->factor[j]);
             finite &= fabs(v) <= (double)FLT_MAX;
             x[j] = (float)v;
         }
@@ -93,14 +103,103 @@ crew_status crew_scaler_apply(const struct crew_scaler *scaler, float *x, size_t
     return CREW_OK;
 }
 
+/* ---- Bytes ---- */
+
+void crew_byte_scale_free(struct crew_byte_scale *s)
+{
+    crew_free(s->gain);
+    crew_free(s->offset);
+    crew_free(s->factor);
+    *s = (struct crew_byte_scale){0};
+}
+
+/* What no byte leaves the range of float by; a straight line is furthest at its ends. */
+static bool harmless(const struct crew_scaler *s, uint32_t j)
+{
+    double offset = (double)s->offset[j], factor = (double)s->factor[j];
+    return fabs(scaled(0, offset, factor)) <= (double)FLT_MAX &&
+           fabs(scaled(UINT8_MAX, offset, factor)) <= (double)FLT_MAX;
+}
+
+static crew_status check_bytes(const struct crew_scaler *s, uint32_t j, const uint8_t *byte,
+                               size_t rows, const char *path, struct crew_error *err)
+{
+    for (size_t i = 0; i < rows; i++) {
+        double v = byte[i * s->features + j];
+        if (!(fabs(scaled(v, (double)s->offset[j], (double)s->factor[j])) <= (double)FLT_MAX))
+            return crew_fail(err, CREW_EFORMAT,
+                             "%s, row %zu: a value is too large to be scaled", path, i + 1);
+    }
+    return CREW_OK;
+}
+
+crew_status crew_byte_scale_set(struct crew_byte_scale *out, const struct crew_scaler *scaler,
+                                const uint8_t *byte, size_t rows, const char *path,
+                                struct crew_error *err)
+{
+    uint32_t n = scaler->features;
+    bool simple = true;
+    crew_byte_scale_free(out);
+    if (scaler->kind == CREW_SCALE_NONE)
+        return CREW_OK;
+    for (uint32_t j = 0; j < n; j++) {
+        if (!harmless(scaler, j))
+            TRY(check_bytes(scaler, j, byte, rows, path, err));
+        /* 8 bits times 24 are exact in double, so a float product is rounded alike; but a
+         * subnormal factor would be 0 to a worker. */
+        simple &= scaler->offset[j] == 0 &&
+                  (scaler->factor[j] == 0 || fabsf(scaler->factor[j]) >= FLT_MIN);
+    }
+    out->gain = simple ? crew_alloc(n * sizeof *out->gain) : NULL;
+    out->offset = simple ? NULL : crew_alloc(n * sizeof *out->offset);
+    out->factor = simple ? NULL : crew_alloc(n * sizeof *out->factor);
+    if (simple ? !out->gain : !out->offset || !out->factor) {
+        crew_byte_scale_free(out);
+        return crew_fail(err, CREW_ENOMEM, "not enough memory to scale %u features", n);
+    }
+    for (uint32_t j = 0; j < n; j++) {
+        if (simple) {
+            out->gain[j] = scaler->factor[j];
+        } else {
+            out->offset[j] = (double)scaler->offset[j];
+            out->factor[j] = (double)scaler->factor[j];
+        }
+    }
+    return CREW_OK;
+}
+
+void crew_byte_scale_row(const struct crew_byte_scale *s, const uint8_t *restrict byte,
+                         uint32_t features, float *restrict x)
+{
+    const float *gain = s->gain;
+    const double *offset = s->offset, *factor = s->factor;
+    if (gain)
+        for (uint32_t j = 0; j < features; j++)
+            x[j] = (float)byte[j] * gain[j];
+    else if (offset)
+        for (uint32_t j = 0; j < features; j++)
+            x[j] = (float)scaled(byte[j], offset[j], factor[j]);
+    else
+        for (uint32_t j = 0; j < features; j++)
+            x[j] = byte[j];
+}
+
+/* ---- Missing values ---- */
+
 crew_status crew_missing_means(const crew_dataset *train, float *mean, struct crew_error *err)
 {
-    uint32_t features = train->info.features;
+    struct crew_dataset_info info;
+    crew_dataset_info(train, &info);
+    uint32_t features = info.features;
     struct crew_stats *stats = crew_zalloc(features * sizeof *stats);
-    if (!stats)
+    float *x = crew_alloc(features * sizeof *x);
+    if (!stats || !x) {
+        crew_free(stats);
+        crew_free(x);
         return crew_fail(err, CREW_ENOMEM, "not enough memory for %u means", features);
-    for (size_t i = 0; i < train->info.rows; i++) {
-        const float *x = crew_dataset_row(train, i);
+    }
+    for (uint32_t i = 0; i < info.rows; i++) {
+        crew_dataset_gather(train, &i, 1, x, NULL);
         for (uint32_t j = 0; j < features; j++) {
             if (!isnan(x[j]))
                 crew_stats_add(&stats[j], (double)x[j]);
@@ -115,6 +214,7 @@ crew_status crew_missing_means(const crew_dataset *train, float *mean, struct cr
                                j + 1);
     }
     crew_free(stats);
+    crew_free(x);
     return status;
 }
 

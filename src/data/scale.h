@@ -2,7 +2,7 @@
 #ifndef CREW_DATA_SCALE_H
 #define CREW_DATA_SCALE_H
 
-#include "data/dataset.h"
+#include <crew/dataset.h>
 
 /* A scaler owns its arrays here. Zeroed: none. */
 CREW_CHECKED crew_status crew_scaler_fit(const crew_dataset *train, enum crew_scaling kind,
@@ -14,6 +14,23 @@ void crew_scaler_free(struct crew_scaler *scaler);
 CREW_CHECKED crew_status crew_scaler_apply(const struct crew_scaler *scaler, float *x,
                                            size_t rows, const char *path,
                                            struct crew_error *err);
+
+/* How bytes are scaled when they are read: the same numbers as crew_scaler_apply() makes of
+ * them. Zeroed: each is its value. */
+struct crew_byte_scale {
+    float *gain; /* [features] where every offset is 0, so that one rounding does; else NULL */
+    double *offset, *factor; /* [features] or NULL */
+};
+/* *out is zeroed or to be replaced. CREW_EFORMAT: one of byte [rows][features] leaves the range
+ * of float. */
+CREW_CHECKED crew_status crew_byte_scale_set(struct crew_byte_scale *out,
+                                             const struct crew_scaler *scaler,
+                                             const uint8_t *byte, size_t rows, const char *path,
+                                             struct crew_error *err);
+void crew_byte_scale_free(struct crew_byte_scale *s);
+/* One row: byte [features] to x. */
+void crew_byte_scale_row(const struct crew_byte_scale *s, const uint8_t *byte,
+                         uint32_t features, float *x);
 
 /* Mean of each feature over the training rows that have it, mean [features]. */
 CREW_CHECKED crew_status crew_missing_means(const crew_dataset *train, float *mean,

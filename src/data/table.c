@@ -4,11 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-crew_status crew_table_alloc(struct crew_table *t, const char *path, size_t rows,
-                             size_t features, bool labels, uint64_t max_bytes,
-                             struct crew_error *err)
+/* `each`: bytes of a feature. */
+static crew_status alloc(struct crew_table *t, const char *path, size_t rows, size_t features,
+                         size_t each, bool labels, uint64_t max_bytes, struct crew_error *err)
 {
     size_t cells, bytes;
+    void *memory;
     if (rows == 0)
         return crew_fail(err, CREW_EFORMAT, "%s has no rows", path);
     if (rows > UINT32_MAX)
@@ -17,16 +18,19 @@ crew_status crew_table_alloc(struct crew_table *t, const char *path, size_t rows
     if (features > CREW_MAX_FEATURES)
         return crew_fail(err, CREW_EFORMAT, "%s has %zu features, at most %d are supported",
                          path, features, CREW_MAX_FEATURES);
-    if (!crew_mul(rows, features, &cells) || !crew_mul(cells, sizeof *t->x, &bytes) ||
+    if (!crew_mul(rows, features, &cells) || !crew_mul(cells, each, &bytes) ||
         bytes > max_bytes)
         return crew_fail(err, CREW_ENOMEM,
                          "%s has %zu rows of %zu features: %.0f MB, more than the %.0f MB that "
                          "are free or allowed by max-input-bytes",
-                         path, rows, features, 4e-6 * (double)rows * (double)features,
+                         path, rows, features,
+                         1e-6 * (double)each * (double)rows * (double)features,
                          1e-6 * (double)max_bytes);
-    t->x = features ? crew_alloc(bytes) : NULL;
+    memory = features ? crew_alloc(bytes) : NULL;
+    t->x = each > 1 ? memory : NULL;
+    t->byte = each > 1 ? NULL : memory;
     t->label = labels ? crew_alloc(rows * sizeof *t->label) : NULL;
-    if ((features && !t->x) || (labels && !t->label))
+    if ((features && !memory) || (labels && !t->label))
         return crew_fail(err, CREW_ENOMEM,
                          "not enough memory for %zu rows of %zu features of %s", rows, features,
                          path);
@@ -37,9 +41,86 @@ crew_status crew_table_alloc(struct crew_table *t, const char *path, size_t rows
     return CREW_OK;
 }
 
+crew_status crew_table_alloc(struct crew_table *t, const char *path, size_t rows,
+                             size_t features, bool labels, uint64_t max_bytes,
+                             struct crew_error *err)
+{
+    return alloc(t, path, rows, features, sizeof *t->x, labels, max_bytes, err);
+}
+
+crew_status crew_table_alloc_bytes(struct crew_table *t, const char *path, size_t rows,
+                                   size_t features, bool labels, uint64_t max_bytes,
+                                   struct crew_error *err)
+{
+    return alloc(t, path, rows, features, sizeof *t->byte, labels, max_bytes, err);
+}
+
+static bool same_classes(const struct crew_names *a, const struct crew_names *b)
+{
+    bool same = a->n == b->n;
+    for (uint32_t i = 0; same && i < a->n; i++)
+        same = strcmp(a->name[i], b->name[i]) == 0;
+    return same;
+}
+
+static crew_status check_alike(const struct crew_table *a, const struct crew_table *b,
+                               const char *a_path, const char *b_path, struct crew_error *err)
+{
+    if (a->height != b->height || a->width != b->width || a->depth != b->depth ||
+        !a->byte != !b->byte)
+        return crew_fail(err, CREW_EFORMAT,
+                         "%s has rows of another shape than %s: they are no parts of one set",
+                         b_path, a_path);
+    if (!a->label != !b->label || !same_classes(&a->names, &b->names))
+        return crew_fail(err, CREW_EFORMAT,
+                         "%s has other classes than %s: they are no parts of one set", b_path,
+                         a_path);
+    return CREW_OK;
+}
+
+crew_status crew_table_join(struct crew_table *part, const char *const *path, uint32_t n,
+                            uint64_t max_bytes, struct crew_error *err)
+{
+    struct crew_table all = {0}, *first = &part[0];
+    size_t rows = 0, each = first->byte ? sizeof *first->byte : sizeof *first->x;
+    for (uint32_t i = 0; i < n; i++) {
+        TRY(check_alike(first, &part[i], path[0], path[i], err));
+        rows += part[i].rows; /* of each below 2^32 */
+    }
+    crew_status status =
+        alloc(&all, path[0], rows, first->features, each, first->label != NULL, max_bytes, err);
+    char *to = all.byte ? (char *)all.byte : (char *)all.x;
+    uint32_t *label = all.label;
+    for (uint32_t i = 0; status == CREW_OK && i < n; i++) {
+        const struct crew_table *t = &part[i];
+        size_t bytes = t->rows * t->features * each;
+        if (bytes)
+            memcpy(to, t->byte ? (const void *)t->byte : t->x, bytes);
+        if (label)
+            memcpy(label, t->label, t->rows * sizeof *label);
+        to += bytes;
+        label += label ? t->rows : 0;
+        if (i)
+            crew_table_free(&part[i]);
+    }
+    if (status == CREW_OK) {
+        crew_free(first->x);
+        crew_free(first->byte);
+        crew_free(first->label);
+        first->x = all.x;
+        first->byte = all.byte;
+        first->label = all.label;
+        first->rows = rows;
+    } else {
+        crew_table_free(&all);
+    }
+    return status;
+}
+
 void crew_table_free(struct crew_table *t)
 {
     crew_free(t->x);
+    crew_free(t->byte);
     crew_free(t->label);
     crew_names_free(&t->names);
     *t = (struct crew_table){0};
@@ -86,16 +167,19 @@ static const struct {
 crew_status crew_table_read(const char *path, const struct crew_read_how *how,
                             struct crew_table *out, struct crew_error *err)
 {
-    /* In the order of asking: magic numbers first, CSV takes any text that is left. */
-    static const struct crew_reader *const readers[] = {&crew_npy_reader, &crew_idx_reader,
-                                                        &crew_libsvm_reader, &crew_csv_reader};
+    /* In the order of asking: magic numbers first, but that of IDX is short and CIFAR's name is
+     * none the less sure; CSV takes any text that is left. */
+    static const struct crew_reader *const readers[] = {&crew_npy_reader, &crew_cifar_reader,
+                                                        &crew_idx_reader, &crew_libsvm_reader,
+                                                        &crew_csv_reader};
     struct crew_source in;
     *out = (struct crew_table){0};
     TRY(crew_source_open(path, how->max_bytes, &in, err));
     const struct crew_reader *reader = NULL;
     for (size_t i = 0; !reader && i < sizeof readers / sizeof *readers; i++)
         reader = readers[i]->detect(&in) ? readers[i] : NULL;
-    const char *what = "in no format known here (CSV, IDX, NPY, libsvm, each also gzipped)";
+    const char *what = "in no format known here (CSV, IDX, NPY, libsvm, CIFAR's "
+                       "*.bin, each also gzipped)";
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
         size_t n = strlen(foreign[i].magic);
         if (in.size >= n && memcmp(in.data, foreign[i].magic, n) == 0) {

@@ -15,6 +15,7 @@ struct crew_table {
     uint32_t features;             /* 0: only labels (an IDX or NPY file of them) */
     uint32_t height, width, depth; /* product = features */
     float *x;        /* [rows][features] NaN: missing, allowed by what the reader was asked */
+    uint8_t *byte;   /* [rows][features] instead of x where the file has bytes; else NULL */
     uint32_t *label; /* [rows] number in names, or NULL: unlabelled */
     struct crew_names names; /* label values as text */
     bool names_in_order;     /* the file lists its classes: keep their order */
@@ -30,7 +31,7 @@ struct crew_read_how {
     enum crew_missing missing; /* anything but refuse: leave NaN in the table */
     uint32_t features;         /* how many there must be; 0: as many as there are */
     bool labels_optional;      /* for prediction: a file without labels will do */
-    uint64_t max_bytes;        /* most bytes the features may take as floats */
+    uint64_t max_bytes;        /* most bytes the features may take, as floats or bytes */
 };
 
 /* A file format. */
@@ -44,15 +45,25 @@ struct crew_reader {
                                      struct crew_table *out, struct crew_error *err);
 };
 
-extern const struct crew_reader crew_idx_reader, crew_npy_reader, crew_libsvm_reader,
-    crew_csv_reader;
+extern const struct crew_reader crew_cifar_reader, crew_idx_reader, crew_npy_reader,
+    crew_libsvm_reader, crew_csv_reader;
 
 /* Memory for rows x features and, if wanted, labels. Checks both counts, the product and
  * max_bytes; `path` for messages. Shape: 1 x features x 1. */
 CREW_CHECKED crew_status crew_table_alloc(struct crew_table *t, const char *path, size_t rows,
                                           size_t features, bool labels, uint64_t max_bytes,
                                           struct crew_error *err);
+/* The same for features that are bytes, and stay so. */
+CREW_CHECKED crew_status crew_table_alloc_bytes(struct crew_table *t, const char *path,
+                                                size_t rows, size_t features, bool labels,
+                                                uint64_t max_bytes, struct crew_error *err);
 void crew_table_free(struct crew_table *t);
+
+/* The value of cell i, row by row. */
+static inline float crew_table_value(const struct crew_table *t, size_t i)
+{
+    return t->byte ? t->byte[i] : t->x[i];
+}
 
 /* The number of the label `value`, which must be a whole number, met at `where`. */
 CREW_CHECKED crew_status crew_table_label(struct crew_table *t, const char *path, double value,
@@ -61,6 +72,12 @@ CREW_CHECKED crew_status crew_table_label(struct crew_table *t, const char *path
 
 /* Say what crew_names_add() could not. */
 crew_status crew_table_names_full(const char *path, crew_status status, struct crew_error *err);
+
+/* Make part[0] all rows of part[0..n), one after the other, and empty the others. path [n].
+ * CREW_EFORMAT: rows of another shape, or other classes. */
+CREW_CHECKED crew_status crew_table_join(struct crew_table *part, const char *const *path,
+                                         uint32_t n, uint64_t max_bytes,
+                                         struct crew_error *err);
 
 /* Open `path`, find out its format, read it. */
 CREW_CHECKED crew_status crew_table_read(const char *path, const struct crew_read_how *how,

@@ -65,7 +65,8 @@ crew_status crew_snapshot_write(const crew_network *net, const struct crew_snaps
 /* Settings that the bits depend on; those that may change, but not unnoticed; and those that
  * are among these where the learning rate depends on how long the run is. */
 static const char *const fixed[] = {"model",     "batch-tasks", "task-rows",
-                                    "optimizer", "momentum",    "seed"};
+                                    "optimizer", "momentum",    "seed",
+                                    "augment"};
 static const char *const noted[] = {"lr", "clip", "schedule"};
 static const char *const lengths[] = {"epochs", "rounds"};
 

@@ -80,6 +80,10 @@ static const struct crew_option options[] = {
     ROW("keep", 0, U32, keep, 1, 1e6, "3", "N", "checkpoints that are kept, the newest ones"),
     ROW("resume", 0, STRING, resume, 0, 0, "auto", "FROM",
         "auto: the newest checkpoint if there is one, none: start afresh, or a FILE or DIR"),
+    ROW("augment", 0, STRING, augment, 0, 0, NULL, "WHAT",
+        "training images: flip (mirrored, every other one), crop4 (shifted by up to 4 pixels, "
+        "0 "
+        "comes in), or flip,crop4"),
     {.type = CREW_OPTION_END},
 };
 

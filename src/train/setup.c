@@ -87,6 +87,7 @@ static crew_status check_config(crew_trainer *t, const struct crew_config *cfg,
     drop_empty(&t->cfg.speeds);
     drop_empty(&t->cfg.profile);
     drop_empty(&t->cfg.checkpoint);
+    drop_empty(&t->cfg.augment);
     TRY(check_ranges(c, err));
     if (!c->model || !c->policy || !c->optimizer || !c->schedule || !c->bind || !c->every ||
         !c->resume || !c->on_nan || !c->executor || !c->numa)
@@ -98,6 +99,8 @@ static crew_status check_config(crew_trainer *t, const struct crew_config *cfg,
                          c->best ? "best" : "patience");
     TRY(crew_nonfinite_parse(c->on_nan, &t->on_nan, err));
     TRY(crew_numa_check(c->numa, err));
+    TRY(crew_augment_parse(c->augment, &t->info, &t->augment, err));
+    t->cfg.augment = *t->augment.text ? t->augment.text : NULL;
     if (!c->task_rows && !strcmp(c->executor, "sim"))
         return crew_fail(
             err, CREW_EINVAL,

@@ -7,6 +7,13 @@
 #include "base/error.h"
 #include "train/trainer.h"
 
+void crew_task_gather(const crew_trainer *t, struct crew_desk *d, const uint32_t *row,
+                      uint32_t n)
+{
+    crew_dataset_gather(t->train, row, n, d->x, d->label);
+    crew_augment_rows(&t->augment, &t->info, t->cfg.seed, t->round_rows.epoch, row, n, d->x);
+}
+
 crew_status crew_task_compute(void *self, uint32_t worker, const struct crew_task_context *task,
                               bool droppable)
 {
@@ -24,9 +31,10 @@ crew_status crew_task_compute(void *self, uint32_t worker, const struct crew_tas
     d->pair = d->block != CREW_NO_BLOCK;
     if (!d->pair)
         d->block = crew_reduce_take(t->reduce);
-    crew_dataset_gather(t->train, rows, batch.rows, d->x, d->label);
-    TRY(t->net->ops->gradient(t->net->model, task, crew_numa_params(t, worker), &batch, d->workspace, d->pair,
-                              crew_reduce_sum(t->reduce, d->block), &loss));
+    crew_task_gather(t, d, rows, batch.rows);
+    TRY(t->net->ops->gradient(t->net->model, task, crew_numa_params(t, worker), &batch,
+                              d->workspace, d->pair, crew_reduce_sum(t->reduce, d->block),
+                              &loss));
     double *sum = crew_reduce_loss(t->reduce, d->block);
     *sum = d->pair ? *sum + loss : loss;
     return CREW_OK;

@@ -4,6 +4,7 @@
 #define CREW_TRAIN_TRAINER_H
 
 #include "base/stats.h"
+#include "data/augment.h"
 #include "data/sampler.h"
 #include "exec/loop.h"
 #include "exec/speed.h"
@@ -56,6 +57,7 @@ struct crew_trainer {
     struct crew_config cfg; /* strings are not kept */
     const crew_dataset *train, *validation;
     struct crew_dataset_info info; /* of train */
+    struct crew_augment augment;
     uint32_t n;                    /* workers: of policy, loop, tallies and records */
     uint32_t threads; /* that compute: of pool, desks and sums; n unless time is virtual */
     bool virtual_time;
@@ -223,6 +225,9 @@ bool crew_all_finite(const float *x, size_t n);
 bool crew_step_finite(crew_trainer *t, const float *grad);
 void crew_step(crew_trainer *t, const float *grad, double lr);
 
+/* task.c: rows of the training data as this epoch has them, to d->x and d->label. */
+void crew_task_gather(const crew_trainer *t, struct crew_desk *d, const uint32_t *row,
+                      uint32_t n);
 /* The work of a round; see struct crew_work. */
 crew_status crew_task_compute(void *self, uint32_t worker, const struct crew_task_context *task,
                               bool droppable);

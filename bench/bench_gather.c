@@ -1,0 +1,133 @@
+/* What it costs to gather a task's rows, from bytes and from floats, against the gradient that
+ * is computed of them: 64 random rows of 60000 of MNIST's shape, mlp:512,256; and changing the
+ * pictures of CIFAR's shape. One thread. */
+#include "base/rng.h"
+#include "data/augment.h"
+#include "data/dataset.h"
+#include "shapes.h"
+
+enum { ROWS = 60000, PICTURES = 10000 };
+
+struct rig {
+    const struct crew_model_ops *ops;
+    void *model;
+    float *params, *grad, *x;
+    uint32_t label[TASK_ROWS];
+    void *workspace;
+};
+
+struct gathering {
+    crew_dataset *ds;
+    struct crew_dataset_info info;
+    uint32_t *order, at;
+    struct crew_augment augment;
+    float *x;
+};
+
+static void gradient(void *self)
+{
+    struct rig *r = self;
+    const struct crew_task_context task = {.seed = 1};
+    struct crew_batch batch = {r->x, r->label, TASK_ROWS, 1e-3f};
+    double loss;
+    if (r->ops->gradient(r->model, &task, r->params, &batch, r->workspace, false, r->grad,
+                         &loss) != CREW_OK)
+        exit(1);
+}
+
+static void gather(void *self)
+{
+    struct gathering *g = self;
+    uint32_t label[TASK_ROWS];
+    const uint32_t *row = g->order + g->at;
+    crew_dataset_gather(g->ds, row, TASK_ROWS, g->x, label);
+    crew_augment_rows(&g->augment, &g->info, 1, 1, row, TASK_ROWS, g->x);
+    g->at = g->at + 2 * TASK_ROWS > g->info.rows ? 0 : g->at + TASK_ROWS;
+}
+
+/* side x side x depth pixels of any value, scaled, to be read in random order. */
+static struct gathering filled(uint32_t rows, uint32_t side, uint32_t depth, bool bytes,
+                               enum crew_scaling scaling, const char *augment)
+{
+    struct gathering g = {.at = 0};
+    struct crew_table t = {.unit = "row"};
+    struct crew_scaler s;
+    struct crew_error err = {0};
+    size_t features = (size_t)side * side * depth;
+    if ((bytes ? crew_table_alloc_bytes : crew_table_alloc)(&t, "bench", rows, features, false,
+                                                            UINT64_MAX, &err) != CREW_OK)
+        goto fail;
+    t.height = t.width = side;
+    t.depth = depth;
+    for (size_t i = 0; i < rows * features; i++) {
+        uint8_t v = i < features ? 0 : (uint8_t)((i * 2654435761u) >> 13);
+        if (bytes)
+            t.byte[i] = v;
+        else
+            t.x[i] = v;
+    }
+    if (crew_dataset_from_table(&t, NULL, &g.ds, &err) != CREW_OK ||
+        crew_scaler_fit(g.ds, scaling, &s, &err) != CREW_OK ||
+        crew_dataset_scale(g.ds, &s, "bench", &err) != CREW_OK)
+        goto fail;
+    crew_scaler_free(&s);
+    crew_dataset_info(g.ds, &g.info);
+    g.order = crew_alloc(rows * sizeof *g.order);
+    g.x = crew_zalloc(TASK_ROWS * features * sizeof *g.x);
+    if (!g.order || !g.x || crew_augment_parse(augment, &g.info, &g.augment, &err) != CREW_OK)
+        goto fail;
+    crew_rng_shuffle(1, CREW_STREAM_TEST, 0, g.order, rows);
+    return g;
+fail:
+    fprintf(stderr, "gather: %s\n", err.text);
+    exit(1);
+}
+
+int main(void)
+{
+    struct crew_model_shape shape = {28, 28, 1, CLASSES};
+    struct rig r = {.ops = crew_model_find("mlp")};
+    struct crew_error err;
+    if (r.ops->create("512,256", &shape, &r.model, &err) != CREW_OK)
+        return 1;
+    size_t n = r.ops->n_params(r.model);
+    r.params = random_floats(n, 1);
+    r.grad = random_floats(n, 2);
+    r.x = random_floats(TASK_ROWS * FEATURES, 3);
+    r.workspace = crew_zalloc(r.ops->workspace_bytes(r.model, TASK_ROWS));
+    if (!r.workspace)
+        return 1;
+    r.ops->init(r.model, 1, r.params);
+    openblas_set_num_threads(1);
+    struct gathering g[] = {
+        filled(ROWS, 28, 1, false, CREW_SCALE_UNIT, NULL),
+        filled(ROWS, 28, 1, true, CREW_SCALE_UNIT, NULL),
+        filled(ROWS, 28, 1, true, CREW_SCALE_STANDARD, NULL),
+        filled(PICTURES, 32, 3, true, CREW_SCALE_UNIT, NULL),
+        filled(PICTURES, 32, 3, true, CREW_SCALE_UNIT, "flip,crop4"),
+    };
+    enum { WAYS = sizeof g / sizeof *g };
+    static const char *const name[WAYS] = {
+        "28x28 floats", "28x28 bytes, scale unit", "28x28 bytes, scale standard",
+        "32x32x3 bytes, scale unit", "32x32x3 bytes, flip,crop4"};
+    struct bench b[WAYS + 1] = {
+        {.name = "gradient of mlp:512,256", .run = gradient, .self = &r}};
+    for (int i = 0; i < WAYS; i++)
+        b[i + 1] = (struct bench){.name = name[i], .run = gather, .self = &g[i]};
+    struct bench_report report;
+    bench_begin(&report, "gather", "gathering a task of 64 rows, against its gradient");
+    bench_run(b, WAYS + 1);
+    bench_rows(&report, "", b, WAYS + 1);
+    bench_end(&report);
+    for (int i = 0; i < WAYS; i++) {
+        crew_dataset_destroy(g[i].ds);
+        crew_free(g[i].order);
+        crew_free(g[i].x);
+    }
+    r.ops->destroy(r.model);
+    crew_free(r.params);
+    crew_free(r.grad);
+    crew_free(r.x);
+    crew_free(r.workspace);
+    return 0;
+}
