@@ -1,7 +1,7 @@
 # make demo       train the bundled digits set      make test            every test and rule
 # make            library and command               make prop_minmax     one file of tests/
 # make install    PREFIX, DESTDIR                   make MODE=tsan test  thread sanitizer (asan: the other two)
-# make bench      all benchmarks, 3 minutes         make bench_reduce    one file of bench/
+# make bench      all benchmarks, some minutes      make bench_reduce    one file of bench/
 # make deps       install what is missing           make V=1             show the commands
 # make paper      the ATA paper's figures, simulated
 # make adaptive   what the policy adaptive is to reach, simulated; make cohort: the policy cohort
