@@ -9,7 +9,7 @@ data=$*
 within() {
     bound=$1
     shift
-    timeout -k 1 20 prlimit --"$bound" "$CREW" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+    timeout -k 1 60 prlimit --"$bound" "$CREW" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
     code=$?
     [ "$code" -lt 124 ] || miss "crew $* within $bound: exit code $code"
 }
@@ -44,7 +44,7 @@ few_threads() {
     fi
     most=0
     for threads in 1 2 3 4 5 6 7; do
-        (cd "$tmp" && OPENBLAS_NUM_THREADS=1 alone timeout -k 1 20 prlimit --nproc=$((threads + 1)) "$tmp/crew" \
+        (cd "$tmp" && OPENBLAS_NUM_THREADS=1 alone timeout -k 1 60 prlimit --nproc=$((threads + 1)) "$tmp/crew" \
             train --json $data --workers 4 >"$tmp/out" 2>"$tmp/err")
         code=$?
         if [ "$code" -eq 1 ]; then
