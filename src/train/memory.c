@@ -1,4 +1,5 @@
 /* What a trainer will take, before any of it is taken. */
+#include "base/blas.h"
 #include "base/error.h"
 #include "exec/sim.h"
 #include "exec/threads.h"
@@ -50,9 +51,13 @@ static double all_bytes(const crew_trainer *t)
 /* Where the address space is limited, what is mapped counts. */
 static crew_status check_address_space(const crew_trainer *t, struct crew_error *err)
 {
+    struct crew_blas_info blas;
+    crew_blas_info(&blas);
     double have = (double)crew_limits_address_bytes(""),
            caller = STACK_BYTES + BUFFER_BYTES + HEAP_BYTES,
            takes = t->bytes + t->threads * caller + HEAP_BYTES;
+    takes +=
+        (blas.threads - 1) * caller; /* threads of its own, which may not have got theirs */
     if (takes <= have)
         return CREW_OK;
     return crew_fail(err, CREW_ENOMEM,
