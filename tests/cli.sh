@@ -6,8 +6,9 @@ tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 failures=0
 export LC_ALL=C
-# Put before a command in the background, which shells let ignore SIGINT: it does not, where that can be undone.
-heed='env --default-signal=INT'
+# Put before a command in the background, which shells let ignore SIGINT, and nohup SIGHUP: it does not, where that can
+# be undone.
+heed='env --default-signal=INT,HUP'
 $heed true 2>/dev/null || heed=
 
 miss() {
