@@ -36,18 +36,7 @@ static void write_and_read(const struct crew_table *t, const struct crew_read_ho
 
 static bool run(const uint8_t *data, size_t n)
 {
-    bool accepted = false;
-    for (size_t k = 0; k < sizeof table_hows / sizeof *table_hows; k++) {
-        struct crew_table t;
-        if (!table_read(&crew_idx_reader, data, n, &table_hows[k], &t))
-            continue;
-        accepted = true;
-        table_check(&t, &table_hows[k]);
-        FUZZ_CHECK(!t.label || !t.features); /* one array a file */
-        write_and_read(&t, &table_hows[k]);
-        crew_table_free(&t);
-    }
-    return accepted;
+    return table_run_array(&crew_idx_reader, data, n, write_and_read);
 }
 
 const struct fuzz_target fuzz_target = {

@@ -82,4 +82,23 @@ static const struct crew_read_how table_hows[] = {
      .features = 3},
 };
 
+/* One array a file: rows or labels. Each way that takes the input is written and read again. */
+static inline bool
+table_run_array(const struct crew_reader *reader, const uint8_t *data, size_t n,
+                void write_and_read(const struct crew_table *, const struct crew_read_how *))
+{
+    bool accepted = false;
+    for (size_t k = 0; k < sizeof table_hows / sizeof *table_hows; k++) {
+        struct crew_table t;
+        if (!table_read(reader, data, n, &table_hows[k], &t))
+            continue;
+        accepted = true;
+        table_check(&t, &table_hows[k]);
+        FUZZ_CHECK(!t.label || !t.features);
+        write_and_read(&t, &table_hows[k]);
+        crew_table_free(&t);
+    }
+    return accepted;
+}
+
 #endif

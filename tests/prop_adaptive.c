@@ -47,6 +47,21 @@ static void quotas_are_legal_whatever_happens(void **state)
 }
 
 /* Powers of two exactly; others, as no two sums of random times are equal. */
+/* Something happens to both; their plans are the same, and their tasks take as long. */
+static void same_round(struct world *a, struct world *b, uint64_t tasks)
+{
+    disturb(a);
+    memcpy(b->mean_s, a->mean_s, sizeof b->mean_s);
+    memcpy(b->available, a->available, sizeof b->available);
+    world_plan(a, tasks);
+    world_plan(b, tasks);
+    assert_memory_equal(a->quota, b->quota, sizeof a->quota);
+    uint64_t mark = drawn;
+    world_observe(a);
+    drawn = mark;
+    world_observe(b);
+}
+
 static void the_unit_of_time_does_not_matter(void **state)
 {
     (void)state;
@@ -57,19 +72,9 @@ static void the_unit_of_time_does_not_matter(void **state)
         world_open(&b, N, NULL, NULL, NULL);
         memcpy(b.mean_s, a.mean_s, sizeof b.mean_s);
         b.unit_s = units[u];
-        for (int round = 0; round < 600; round++) {
-            uint64_t tasks = 10 + below(50);
-            disturb(&a);
-            memcpy(b.mean_s, a.mean_s, sizeof b.mean_s);
-            memcpy(b.available, a.available, sizeof b.available);
-            world_plan(&a, tasks);
-            world_plan(&b, tasks);
-            assert_memory_equal(a.quota, b.quota, sizeof a.quota);
-            uint64_t mark = drawn;
-            world_observe(&a);
-            drawn = mark;
-            world_observe(&b);
-        }
+        for (int round = 0; round < 600; round++)
+            same_round(&a, &b, 10 + below(50));
+
         ops()->destroy(a.self);
         ops()->destroy(b.self);
     }
@@ -245,19 +250,9 @@ static void the_state_is_all_there_is(void **state)
         assert_int_equal(ops()->save(b.self, again, ROOM), n);
         assert_memory_equal(numbers, again, n * sizeof *numbers);
         b.round = a.round;
-        for (int round = 0; round < 300; round++) {
-            uint64_t tasks = 1 + below(100);
-            disturb(&a);
-            memcpy(b.mean_s, a.mean_s, sizeof b.mean_s);
-            memcpy(b.available, a.available, sizeof b.available);
-            world_plan(&a, tasks);
-            world_plan(&b, tasks);
-            assert_memory_equal(a.quota, b.quota, sizeof a.quota);
-            uint64_t mark = drawn;
-            world_observe(&a);
-            drawn = mark;
-            world_observe(&b);
-        }
+        for (int round = 0; round < 300; round++)
+            same_round(&a, &b, 1 + below(100));
+
         /* What it cannot be is refused, and changes nothing. */
         static const double bad[] = {-1, 0.5, HUGE_VAL, (double)NAN, -HUGE_VAL, 1e300};
         n = ops()->save(a.self, numbers, ROOM);
