@@ -137,10 +137,10 @@ bench: $(BENCH:%=$O/bench/%)
 	@BENCH_FLAGS='$(BENCH_FLAGS)' bench/run.sh $O/bench.json $^
 
 paper: all
-	python3 bench/paper.py $O/crew
+	python3 -B bench/paper.py $O/crew
 
 adaptive cohort: all
-	python3 bench/$@.py $O/crew
+	python3 -B bench/$@.py $O/crew
 
 layers:
 	tests/layers.sh

@@ -7,9 +7,10 @@ On the scenarios of the ATA paper the yardstick is greedy: "cost" is its worker 
 runtime / greedy's. On the others it is the oracle, in every round the split of the true means: "time" is the length of
 the rounds / the oracle's, "split" what the plans take by the true means (proxy loss) / that of the best plan, so that
 luck, and outliers that hit whoever they hit, have no part in it. Means of 5 seeds; the published policies beside."""
-import concurrent.futures, csv, json, os, subprocess, sys, tempfile, time
+import concurrent.futures, csv, os, tempfile
 
-SEEDS = "1,2,3,4,5"
+from judge import SEEDS, judge, main, simulate
+
 PAPER = [  # scenario, workers, rounds, least cost, most time
     ("sqrt", 459, 1000, 23, 2.9), ("sqrt", 459, 10000, 26.5, 2.3), ("linear", 51, 1000, 5.9, 1.75),
     ("linear", 153, 10000, 18, 1.75)]
@@ -35,24 +36,18 @@ WINDOWS = [  # scenario, (name, first and last round), what, the most of it; Non
 ]
 SMALL = {"throttle, B 16": ("throttle", "--batch-tasks", 16)}  # slow workers get nothing: only a retry shows recovery
 POINT = {"time": "time_s", "regret": "regret_s", "best": "best_s"}
-out_of_range = []
-
-
-def simulate(crew, *args):
-    command = [crew, "sim", "--json", "--quiet", "--seeds", SEEDS, *map(str, args)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["policies"]
 
 
 def run_paper(crew, scenario, workers, rounds):
-    return simulate(crew, "--scenario", f"paper-{scenario}", "--workers", workers, "--batch-tasks", 23, "--rounds",
-                    rounds, "--policy", ",".join(["greedy", "fixed", "adaptive", *BESIDE[:2]]))
+    return simulate(crew, *SEEDS, "--scenario", f"paper-{scenario}", "--workers", workers, "--batch-tasks", 23,
+                    "--rounds", rounds, "--policy", ",".join(["greedy", "fixed", "adaptive", *BESIDE[:2]]))
 
 
 def run_changing(crew, scenario):
     """{policy: [{"time": [sums over the rounds so far, from round 0], "regret": ..., "best": ...}, for each seed]}"""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "curve.csv")
-        simulate(crew, "--scenario", *SMALL.get(scenario, (scenario,)), "--curve", path, "--curve-every", 1,
+        simulate(crew, *SEEDS, "--scenario", *SMALL.get(scenario, (scenario,)), "--curve", path, "--curve-every", 1,
                  "--policy", ",".join(["oracle", "adaptive", *BESIDE]))
         runs = {}
         with open(path, newline="") as f:
@@ -77,15 +72,6 @@ def ratio(runs, policy, first, last, what):
     return sum(ratios) / len(ratios)
 
 
-def judge(name, value, bound, least=False):
-    if bound is None:
-        return ""
-    good = value >= bound if least else value <= bound
-    if not good:
-        out_of_range.append(f"{name}: {value:.4g}, must be {'at least' if least else 'at most'} {bound:g}")
-    return ("  " if good else "! ") + ("at least" if least else "at most") + f" {bound:g}"
-
-
 def show_paper(results):
     print(f"{'cost / time beside greedy':26}{'fixed (knows)':>18}{'adaptive':>18}{'':32}" +
           "".join(f"{p:>16}" for p in BESIDE[:2]))
@@ -106,21 +92,13 @@ def show_changing(results):
               "".join(f"{ratio(runs, p, first, last, what):24.4f}" for p in BESIDE))
 
 
-def main(crew):
-    began = time.monotonic()
+def show(crew):
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         paper = {cell: pool.submit(run_paper, crew, *cell[:3]) for cell in PAPER}
         changing = {s: pool.submit(run_changing, crew, s) for s in dict.fromkeys(w[0] for w in WINDOWS)}
         show_paper({cell: future.result() for cell, future in paper.items()})
         show_changing({s: future.result() for s, future in changing.items()})
-    print()
-    for line in out_of_range:
-        print(f"out: {line}")
-    print(f"{len(out_of_range)} figures out of their range, {time.monotonic() - began:.0f} s")
-    return 1 if out_of_range else 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    sys.exit(main(sys.argv[1]))
+    main(show, __doc__)

@@ -8,12 +8,9 @@
 
 enum { ROWS = 60000, PICTURES = 10000 };
 
-struct rig {
-    const struct crew_model_ops *ops;
-    void *model;
-    float *params, *grad, *x;
-    uint32_t label[TASK_ROWS];
-    void *workspace;
+struct gradient {
+    struct gradient_rig rig;
+    float *sum;
 };
 
 struct gathering {
@@ -26,13 +23,8 @@ struct gathering {
 
 static void gradient(void *self)
 {
-    struct rig *r = self;
-    const struct crew_task_context task = {.seed = 1};
-    struct crew_batch batch = {r->x, r->label, TASK_ROWS, 1e-3f};
-    double loss;
-    if (r->ops->gradient(r->model, &task, r->params, &batch, r->workspace, false, r->grad,
-                         &loss) != CREW_OK)
-        exit(1);
+    struct gradient *g = self;
+    gradient_rig_run(&g->rig, false, g->sum);
 }
 
 static void gather(void *self)
@@ -85,20 +77,9 @@ fail:
 
 int main(void)
 {
-    struct crew_model_shape shape = {28, 28, 1, CLASSES};
-    struct rig r = {.ops = crew_model_find("mlp")};
-    struct crew_error err;
-    if (r.ops->create("512,256", &shape, &r.model, &err) != CREW_OK)
-        return 1;
-    size_t n = r.ops->n_params(r.model);
-    r.params = random_floats(n, 1);
-    r.grad = random_floats(n, 2);
-    r.x = random_floats(TASK_ROWS * FEATURES, 3);
-    r.workspace = crew_zalloc(r.ops->workspace_bytes(r.model, TASK_ROWS));
-    if (!r.workspace)
-        return 1;
-    r.ops->init(r.model, 1, r.params);
-    openblas_set_num_threads(1);
+    struct gradient r;
+    gradient_rig_open(&r.rig);
+    r.sum = random_floats(r.rig.n_params, 2);
     struct gathering g[] = {
         filled(ROWS, 28, 1, false, CREW_SCALE_UNIT, NULL),
         filled(ROWS, 28, 1, true, CREW_SCALE_UNIT, NULL),
@@ -124,10 +105,7 @@ int main(void)
         crew_free(g[i].order);
         crew_free(g[i].x);
     }
-    r.ops->destroy(r.model);
-    crew_free(r.params);
-    crew_free(r.grad);
-    crew_free(r.x);
-    crew_free(r.workspace);
+    gradient_rig_close(&r.rig);
+    crew_free(r.sum);
     return 0;
 }

@@ -6,9 +6,9 @@ usage: bench/cohort.py CREW
 "cost" is greedy's worker time / the policy's, "time" the policy's runtime / greedy's, 23 tasks a round, means of 5
 seeds. First the scenarios of the ATA paper and one of little noise, with what is to be reached; then what nothing is
 asked of: other numbers of rounds, noises and settings. In "outliers" one task in a thousand takes 500 times as long."""
-import concurrent.futures, json, os, subprocess, sys, time
+import concurrent.futures, os
 
-SEEDS = "1,2,3,4,5"
+from judge import SEEDS, judge, main, simulate
 
 
 def paper(scenario, workers):
@@ -41,28 +41,15 @@ CASES = [  # name, arguments, rounds, policy, least cost, most time; None: it is
     ("timeshare", ["--scenario", "timeshare"], 2500, COHORT, None, None),
     ("heavy", ["--scenario", "heavy"], 2500, COHORT, None, None),
 ]
-out_of_range = []
 
 
 def run(crew, arguments, rounds, policy):
     known = "oracle" if "--scenario" in arguments and "paper" not in arguments[1] or "@" in arguments[1] else "fixed"
-    command = [crew, "sim", "--json", "--quiet", "--seeds", SEEDS, *map(str, arguments), "--rounds", str(rounds),
-               "--policy", f"greedy,{policy},{known},adaptive"]
-    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["policies"]
+    found = simulate(crew, *SEEDS, *arguments, "--rounds", rounds, "--policy", f"greedy,{policy},{known},adaptive")
     return [(p["cost_ratio"], p["time_ratio"]) for p in found[1:]]
 
 
-def judge(name, value, bound, least=False):
-    if bound is None:
-        return ""
-    good = value >= bound if least else value <= bound
-    if not good:
-        out_of_range.append(f"{name}: {value:.4g}, must be {'at least' if least else 'at most'} {bound:g}")
-    return ("  " if good else "! ") + ("at least" if least else "at most") + f" {bound:g}"
-
-
-def main(crew):
-    began = time.monotonic()
+def show(crew):
     print(f"{'cost / time beside greedy':32}{'cohort':>16}{'':36}{'known means':>16}{'adaptive':>16}")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         futures = [pool.submit(run, crew, *case[1:4]) for case in CASES]
@@ -71,14 +58,7 @@ def main(crew):
             bounds = judge(name + ", cost", c, cost, True) + judge(name + ", time", t, most) or "  " + policy[7:]
             print(f"{name + f', {rounds} rounds':32}{c:8.2f} / {t:5.3f}{bounds:36}" +
                   "".join(f"{c:8.2f} / {t:5.3f}" for c, t in beside))
-    print()
-    for line in out_of_range:
-        print(f"out: {line}")
-    print(f"{len(out_of_range)} figures out of their range, {time.monotonic() - began:.0f} s")
-    return 1 if out_of_range else 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    sys.exit(main(sys.argv[1]))
+    main(show, __doc__)

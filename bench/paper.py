@@ -7,7 +7,9 @@ Maranjyan, Saad, Richtarik, Orabona, "ATA: Adaptive Task Allocation for Efficien
 Machine Learning", ICML 2025, arXiv:2502.00775: Tables 1 and 2 and the experiment on regret. "cost" is greedy's worker
 time / the policy's, "time" the policy's runtime / greedy's. What is called "ICML text" is what the constants printed
 there give; the figures of the tables come out with those of the first version of the paper."""
-import concurrent.futures, csv, json, math, os, subprocess, sys, tempfile, time
+import concurrent.futures, csv, math, os, tempfile
+
+from judge import main, out_of_range, simulate
 
 # scenario, workers: (cost, time)
 PRINTED = {  # as printed in Tables 1 and 2: ATA, ATA-Empirical
@@ -41,14 +43,7 @@ B = 23
 WIDTH = 4 * math.e  # of the first version; the ICML text has 2
 PRINTED_POLICIES = [f"ata:width={WIDTH:.10g}", f"ata-empirical:eta=2,width={WIDTH:.10g}"]
 SHORT, LONG, PRINTED_ROUNDS, REGRET_ROUNDS = 10**4, 10**5, 3 * 10**6, 4 * 10**6
-
-out_of_range = []
 compared = 0
-
-
-def simulate(crew, *args):
-    command = [crew, "sim", "--json", "--quiet", *map(str, args)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["policies"]
 
 
 def scenario(cell, rounds, policies, *args):
@@ -148,22 +143,15 @@ def show_regret(folder):
         out_of_range.append(f"regret grows by {growth:.2f} % from 1e6 to 2e6")
 
 
-def main(crew):
-    began = time.monotonic()
+def show(crew):
     with tempfile.TemporaryDirectory() as folder:
         results = run_all(crew, jobs(folder))
         show_printed(results)
         show_text(results)
         show_baselines(results)
         show_regret(folder)
-    print()
-    for line in out_of_range:
-        print(f"out: {line}")
-    print(f"{compared} figures compared, {len(out_of_range)} out of their range, {time.monotonic() - began:.0f} s")
-    return 1 if out_of_range else 0
+    return compared
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    sys.exit(main(sys.argv[1]))
+    main(show, __doc__)

@@ -20,6 +20,52 @@ static inline float *random_floats(size_t n, uint32_t stream)
     return x;
 }
 
+/* One task's gradient of mlp:512,256. */
+struct gradient_rig {
+    const struct crew_model_ops *ops;
+    void *model;
+    size_t n_params;
+    float *params, *x;
+    uint32_t label[TASK_ROWS];
+    void *workspace;
+};
+
+static inline void gradient_rig_open(struct gradient_rig *r)
+{
+    struct crew_model_shape shape = {28, 28, 1, CLASSES};
+    struct crew_error err;
+    memset(r, 0, sizeof *r);
+    r->ops = crew_model_find("mlp");
+    if (r->ops->create("512,256", &shape, &r->model, &err) != CREW_OK)
+        exit(1);
+    r->n_params = r->ops->n_params(r->model);
+    r->params = random_floats(r->n_params, 1);
+    r->x = random_floats(TASK_ROWS * FEATURES, 3);
+    r->workspace = crew_zalloc(r->ops->workspace_bytes(r->model, TASK_ROWS));
+    if (!r->workspace)
+        exit(1);
+    r->ops->init(r->model, 1, r->params);
+    openblas_set_num_threads(1);
+}
+
+static inline void gradient_rig_run(struct gradient_rig *r, bool add, float *sum)
+{
+    const struct crew_task_context task = {.seed = 1};
+    struct crew_batch batch = {r->x, r->label, TASK_ROWS, 1e-3f};
+    double loss;
+    if (r->ops->gradient(r->model, &task, r->params, &batch, r->workspace, add, sum, &loss) !=
+        CREW_OK)
+        exit(1);
+}
+
+static inline void gradient_rig_close(struct gradient_rig *r)
+{
+    r->ops->destroy(r->model);
+    crew_free(r->params);
+    crew_free(r->x);
+    crew_free(r->workspace);
+}
+
 static inline crew_dataset *random_rows(void)
 {
     crew_dataset *ds;
