@@ -62,10 +62,8 @@ static double mean_round(const char *policy, const crew_dataset *rows)
 
 int main(void)
 {
-    struct bench b[POLICIES] = {{.name = "fixed"},
-                                {.name = "ata-empirical:eta=0.25"},
-                                {.name = "uniform"},
-                                {.name = "queue"}};
+    struct bench b[POLICIES] = {
+        {.name = "fixed"}, {.name = "adaptive"}, {.name = "uniform"}, {.name = "queue"}};
     struct bench_report report;
     crew_dataset *rows = random_rows();
     bench_begin(&report, "emulate",

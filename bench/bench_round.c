@@ -141,22 +141,21 @@ int main(void)
         return 1;
     for (int i = 0; i < 2; i++) {
         struct crew_threads_config threads = {r[0].pool, machine, 8 * n, NULL};
-        struct crew_policy_config policy = {
-            .struct_size = sizeof policy, .n = n, .seed = 1, .settings = "eta=0.25"};
+        struct crew_policy_config policy = {.struct_size = sizeof policy, .n = n, .seed = 1};
         r[i].n = n;
         r[i].machine = machine;
         r[i].tasks = i ? 8 * n : n;
         r[i].pool = r[0].pool;
         r[i].work = (struct crew_work){NULL, nothing, settle};
         r[i].loop.executor = &crew_threads;
-        r[i].loop.policy = crew_policy_find("ata-empirical");
+        r[i].loop.policy = crew_policy_find("adaptive");
         if (crew_loop_init(&r[i].loop, n) != CREW_OK ||
             crew_threads_create(&threads, &r[i].loop.executor_self, &err) != CREW_OK ||
             r[i].loop.policy->create(&policy, &r[i].loop.policy_self, &err) != CREW_OK)
             return 1;
     }
     bench_begin(&report, "round", "empty rounds");
-    printf("%u workers, policy ata-empirical:eta=0.25, the region's threads bound alike\n", n);
+    printf("%u workers, policy adaptive, the region's threads bound alike\n", n);
     r[0].report = &report;
     crew_pool_call(r[0].pool, measure, r);
     bench_end(&report);

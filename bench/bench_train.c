@@ -78,7 +78,7 @@ static void compare(const struct bench_report *report, const char *model, int la
                     const int *width, const crew_dataset *rows)
 {
     struct recipe one = {model, "queue", 1, rows}, two = {model, "queue", 2, rows},
-                  ata = {model, "ata-empirical:eta=0.25", 2, rows};
+                  learned = {model, "adaptive", 2, rows};
     struct bench b[] = {{.name = "bare sgemm, weights [in][out]",
                          .run = run_products,
                          .self = products(false, layers, width)},
@@ -87,7 +87,7 @@ static void compare(const struct bench_report *report, const char *model, int la
                          .self = products(true, layers, width)},
                         CREW("crew, 1 worker", &one),
                         CREW("crew, 2 workers, queue", &two),
-                        CREW("crew, 2 workers, ata-empirical", &ata)};
+                        CREW("crew, 2 workers, adaptive", &learned)};
     printf("%s, %d rounds of %d tasks of %d rows\n", model, ROUNDS, TASKS, TASK_ROWS);
     bench_run(b, 5);
     struct bench best = b[bench_quantile(&b[0], 0.5) <= bench_quantile(&b[1], 0.5) ? 0 : 1];

@@ -8,7 +8,7 @@ nothing make the same steps, so only time tells them apart. Needs gnuplot."""
 import json, os, subprocess, sys, tempfile
 
 POLICIES = [("uniform", "uniform"), ("queue", "queue"), ("greedy", "greedy"),
-            ("ata-empirical", "ata-empirical:eta=0.25"), ("fixed (knows the speeds)", "fixed")]
+            ("adaptive", "adaptive"), ("fixed (knows the speeds)", "fixed")]
 RUN = ["train", "--data", "synth:8192x784x10", "--model", "mlp:256,128", "--emulate", "0:2x 1:2x 2:8x 3:16x",
        "--workers", "4", "--times", "2,2,8,16", "--batch-tasks", "8", "--task-rows", "64", "--rounds", "500",
        "--optimizer", "adam", "--lr", "0.0003", "--json", "--quiet"]

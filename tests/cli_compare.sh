@@ -27,8 +27,8 @@ done
 # The default policies, the table, the words.
 run "$@"
 [ "$code" -eq 0 ] || miss "compare: exit code $code"
-for word in uniform queue greedy ata-empirical:eta=0.25 fixed "0.500  0.500..0.500" "ratios to uniform; 3 workers" \
-    "the same weights, bit for bit, in all runs of uniform, queue, ata-empirical:eta=0.25 and fixed" "3 repeats"; do
+for word in uniform queue greedy adaptive fixed "0.500  0.500..0.500" "ratios to uniform; 3 workers" \
+    "the same weights, bit for bit, in all runs of uniform, queue, adaptive and fixed" "3 repeats"; do
     holds "$word"
 done
 holds "verdict   fixed is fastest, with 0.5 of the seconds of uniform and 0.571 of its"
@@ -61,7 +61,7 @@ run compare --rounds 5 -n 1 -q --time-limit 1e-9 --warm-up 0 --csv
 # Every figure again, from what `crew train` logs of the same runs.
 figures="--data digits --model softmax -B 12 -e 3 --val-fraction 0.2 --executor sim --times 1,1,3,3 -q"
 speeds="2*1s 2*exp(1s,2s)"
-policies="uniform queue greedy ata-empirical:eta=0.25 fixed"
+policies="uniform queue greedy adaptive fixed"
 run compare $figures --speeds "$speeds" -p "$(echo $policies | tr ' ' ',')" -n 3 --save "$tmp/c.json" --json
 for policy in $policies; do
     for seed in 1 2 3; do
@@ -148,9 +148,9 @@ grep -q '^uniform,2,112,196,.*,2,1.75$' "$tmp/out" || miss "the same from --conf
 # Real threads: times differ, weights do not.
 run compare -e 3 -n 2 -q --times 1,1 -w 2 --cores all --bind none
 [ "$code" -eq 0 ] || miss "threads: exit code $code"
-holds "ata-empirical:eta=0.25 and fixed" # greedy may have dropped nothing
+holds "adaptive and fixed" # greedy may have dropped nothing
 run compare -e 1 -n 1 -p all,uniform,ata:width=4,alpha=2 -q --json --warm-up 0
-for policy in ata uniform adaptive ata-empirical ata-empirical:eta=0.25 ata:width=4,alpha=2; do
+for policy in ata uniform adaptive ata-empirical cohort ata:width=4,alpha=2; do
     [ "$(grep -c "\"policy\": \"$policy\"" "$tmp/out")" -eq 1 ] || miss "$policy in --policy all,..."
 done
 holds '"same_weights": true'

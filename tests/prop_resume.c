@@ -216,8 +216,8 @@ static void record(char path[32])
 static void virtual_times_and_quotas_are_those_of_one_run(void **state)
 {
     (void)state;
-    static const char *const all[] = {"uniform", "queue",    "ata-empirical:eta=0.25",
-                                      "ata",     "adaptive", "greedy"};
+    static const char *const all[] = {
+        "uniform", "queue", "ata-empirical:eta=0.25", "ata", "adaptive", "greedy", "cohort"};
     char path[32], replay[64];
     record(path);
     snprintf(replay, sizeof replay, "replay(%s)", path);

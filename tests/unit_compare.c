@@ -114,7 +114,7 @@ static void real_threads_end_with_the_weights_of_virtual_ones(void **state)
     cfg.repeats = 2;
     const struct crew_comparison_policy *p = compare(&cfg);
     assert_int_equal(result.n_policies, 4); /* fixed: no times are known */
-    assert_string_equal(p[3].policy, "ata-empirical:eta=0.25");
+    assert_string_equal(p[3].policy, "adaptive");
     assert_int_equal(result.same, CREW_SAME_YES);
     assert_true(p[0].run[0].weights_digest == digest && p[3].run[1].weights_digest == digest);
     for (size_t k = 0; k < 4; k++)

@@ -288,7 +288,7 @@ static void an_older_program_gets_defaults_for_what_it_does_not_know(void **stat
     memset(cfg, 0xff, older);
     crew_config_init_sized(cfg, older);
     assert_int_equal(cfg->struct_size, older);
-    assert_string_equal(cfg->policy, "ata-empirical:eta=0.25");
+    assert_string_equal(cfg->policy, "adaptive");
     cfg->model = mine.model;
     cfg->task_rows = mine.task_rows;
     cfg->batch_tasks = mine.batch_tasks;

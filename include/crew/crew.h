@@ -64,7 +64,7 @@ CREW_API void crew_build_info(struct crew_build_info *out);
 struct crew_config {
     size_t struct_size;    /**< set by crew_config_init(), so an old caller can meet a new library */
     const char *model;     /**< "softmax", "mlp:512,256" */
-    const char *policy;    /**< "ata-empirical:eta=0.25"; see crew_policy_at() */
+    const char *policy;    /**< "adaptive"; see crew_policy_at() */
     const struct crew_policy_ops *policy_ops; /**< a policy of your own, instead; NULL: by name */
     const char *cores;     /**< see struct crew_machine_request */
     bool smt;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char DEFAULT_POLICIES[] = "uniform,queue,greedy,ata-empirical:eta=0.25,fixed";
+static const char DEFAULT_POLICIES[] = "uniform,queue,greedy,adaptive,fixed";
 enum { LEAST_WARM_UP_ROUNDS = 3, WINDOW_MOST = 100 };
 static const double READ_S = 10; /* between two readings of the energy: its counters wrap */
 

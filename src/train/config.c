@@ -12,7 +12,7 @@
 
 static const struct crew_option options[] = {
     ROW("model", 'm', STRING, model, 0, 0, "mlp:64", "NAME[:SETTINGS]", "see crew list models"),
-    ROW("policy", 'p', STRING, policy, 0, 0, "ata-empirical:eta=0.25", "NAME[:SETTINGS]",
+    ROW("policy", 'p', STRING, policy, 0, 0, "adaptive", "NAME[:SETTINGS]",
         "who gets how many tasks; see crew list policies"),
     ROW("workers", 'w', U32, workers, 0, 4096, "0", "N",
         "worker threads, 0: one per chosen core; the executor sim has those of its speeds"),
