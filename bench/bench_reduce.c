@@ -30,7 +30,7 @@ static void as_tree(void *self)
         if (pair)
             crew_reduce_put_pair(r->reduce, t, block);
         else
-            crew_reduce_put(r->reduce, t, block);
+            crew_reduce_put(r->reduce, t, 1, block);
     }
     (void)crew_reduce_finish(r->reduce, &loss);
 }

@@ -146,7 +146,7 @@ int main(void)
         r[i].machine = machine;
         r[i].tasks = i ? 8 * n : n;
         r[i].pool = r[0].pool;
-        r[i].work = (struct crew_work){NULL, nothing, settle};
+        r[i].work = (struct crew_work){.compute = nothing, .settle = settle};
         r[i].loop.executor = &crew_threads;
         r[i].loop.policy = crew_policy_find("adaptive");
         if (crew_loop_init(&r[i].loop, n) != CREW_OK ||

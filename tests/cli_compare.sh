@@ -149,6 +149,9 @@ grep -q '^uniform,2,112,196,.*,2,1.75$' "$tmp/out" || miss "the same from --conf
 run compare -e 3 -n 2 -q --times 1,1 -w 2 --cores all --bind none
 [ "$code" -eq 0 ] || miss "threads: exit code $code"
 holds "adaptive and fixed" # greedy may have dropped nothing
+run compare -e 1 -n 2 -q -p uniform,queue --fuse-quota
+[ "$code" -eq 0 ] || miss "fuse-quota: exit code $code"
+holds "weights are not compared: with fuse-quota they depend on who computed what"
 run compare -e 1 -n 1 -p all,uniform,ata:width=4,alpha=2 -q --json --warm-up 0
 for policy in ata uniform adaptive ata-empirical cohort ata:width=4,alpha=2; do
     [ "$(grep -c "\"policy\": \"$policy\"" "$tmp/out")" -eq 1 ] || miss "$policy in --policy all,..."

@@ -135,7 +135,7 @@ static uint64_t plain(const struct recipe *r)
     for (uint32_t epoch = 1; epoch <= EPOCHS; epoch++) {
         crew_rng_shuffle(r->seed, CREW_STREAM_EPOCH, epoch, order, RIG_ROWS);
         for (uint32_t at = 0, end; at < RIG_ROWS; at = end) {
-            struct crew_task_context context = {r->seed, round++, 0, NULL};
+            struct crew_task_context context = {.seed = r->seed, .round = round++};
             end = min(at + r->tasks * RIG_TASK_ROWS, RIG_ROWS);
             for (uint32_t row = at; row < end; row += RIG_TASK_ROWS) {
                 plain_task(&p, &context, order + row, min(RIG_TASK_ROWS, end - row),
@@ -195,8 +195,8 @@ static void adding_in_place_changes_no_bit(void **state)
         for (int c = 0; c < 4; c++) {
             struct crew_config cfg = config(&recipes[k], counts[c]);
             crew_trainer *t = rig_trainer(&cfg);
-            fused += t->fuse;
-            t->fuse = false;
+            fused += t->adds_in_place;
+            t->adds_in_place = false;
             rig_run(t);
             same(rig_digest(t), plain(&recipes[k]), &recipes[k], "queue, not in place",
                  cfg.workers);
@@ -379,7 +379,8 @@ static void greedy_steps_by_what_it_keeps_and_keeps_every_row_once(void **state)
         plain_open(&w.plain, &recipes[1]);
         w.t = rig_trainer(&cfg);
         w.inner = w.t->work;
-        w.t->work = (struct crew_work){&w, watch_compute, watch_settle};
+        w.t->work =
+            (struct crew_work){.self = &w, .compute = watch_compute, .settle = watch_settle};
         assert_int_equal(crew_trainer_evaluate(w.t, rig_data.train, &before, NULL), CREW_OK);
         rig_run(w.t);
         assert_int_equal(crew_trainer_evaluate(w.t, rig_data.train, &after, NULL), CREW_OK);

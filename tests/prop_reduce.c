@@ -41,7 +41,7 @@ static void put_one(crew_reduce *r, uint32_t task, bool fuse)
     if (pair)
         crew_reduce_put_pair(r, task, block);
     else
-        crew_reduce_put(r, task, block);
+        crew_reduce_put(r, task, 1, block);
 }
 
 static void assert_canonical(crew_reduce *r, uint32_t tasks)
@@ -70,6 +70,54 @@ static void any_order_gives_the_sum_of_the_definition(void **state)
                 put_one(r, repeat ? order[i] : i, repeat % 2);
             assert_canonical(r, tasks);
         }
+    crew_reduce_destroy(r);
+}
+
+static void put_range(crew_reduce *r, uint32_t first, uint32_t end)
+{
+    if (end - first == 1) {
+        put_one(r, first, true);
+        return;
+    }
+    uint32_t block = crew_reduce_take(r);
+    memset(crew_reduce_sum(r, block), 0, PARAMS * sizeof(float));
+    *crew_reduce_loss(r, block) = 0;
+    for (uint32_t task = first; task < end; task++) {
+        for (size_t i = 0; i < PARAMS; i++)
+            crew_reduce_sum(r, block)[i] += leaf(task, i);
+        *crew_reduce_loss(r, block) += task;
+    }
+    crew_reduce_put(r, first, end - first, block);
+}
+
+/* Whatever is summed with whom: nothing is lost, nothing counts twice, and the order in which
+ * the sums come in changes no bit. */
+static void joined_tasks_count_once_in_any_order(void **state)
+{
+    (void)state;
+    crew_reduce *r = crew_reduce_create(PARAMS, MAX_TASKS, 0, MAX_TASKS);
+    assert_non_null(r);
+    for (uint32_t tasks = 1; tasks <= MAX_TASKS; tasks++) {
+        uint32_t cut[MAX_TASKS + 1] = {0}, order[MAX_TASKS], n = 0;
+        float first[PARAMS];
+        while (cut[n] < tasks) {
+            uint64_t u = crew_rng_u64(test_seed(), CREW_STREAM_TEST, 500 + tasks, n);
+            cut[n + 1] = cut[n] + 1 + (uint32_t)(u % (tasks - cut[n]) % (1 + (u >> 32) % 40));
+            n++;
+        }
+        for (uint32_t repeat = 0; repeat < 4; repeat++) {
+            double loss;
+            crew_rng_shuffle(test_seed(), CREW_STREAM_TEST, tasks * 7 + repeat, order, n);
+            crew_reduce_begin(r, tasks);
+            for (uint32_t i = 0; i < n; i++)
+                put_range(r, cut[order[i]], cut[order[i] + 1]);
+            const float *sum = crew_reduce_finish(r, &loss);
+            assert_true(loss == tasks * (tasks - 1.0) / 2);
+            if (!repeat)
+                memcpy(first, sum, sizeof first);
+            assert_memory_equal(sum, first, sizeof first);
+        }
+    }
     crew_reduce_destroy(r);
 }
 
@@ -191,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_order_gives_the_sum_of_the_definition),
         cmocka_unit_test(missing_tasks_are_left_out),
+        cmocka_unit_test(joined_tasks_count_once_in_any_order),
         cmocka_unit_test(holes_need_no_more_than_was_reserved),
         cmocka_unit_test(threads_agree_bit_for_bit),
     };

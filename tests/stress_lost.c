@@ -73,7 +73,8 @@ static uint64_t bit_of_worker(uint32_t i)
 struct probe {
     _Atomic uint32_t computed[TASKS + SPARE], kept[TASKS + SPARE];
     _Atomic uint32_t victims; /* workers that lose their core at their next task, as a mask */
-    uint64_t fatal;           /* tasks that cost whoever runs them its core, as a mask */
+    uint32_t join, joined[MOST_WORKERS]; /* most tasks together; by each worker, just now */
+    uint64_t fatal; /* tasks that cost whoever runs them its core, as a mask */
 };
 
 struct rig {
@@ -91,7 +92,9 @@ static crew_status compute(void *self, uint32_t worker, const struct crew_task_c
     struct probe *p = self;
     double until = crew_now_s() + 150e-6;
     (void)droppable;
-    atomic_fetch_add(&p->computed[t->task], 1);
+    p->joined[worker] = t->joined;
+    for (uint32_t k = 0; k < t->joined; k++)
+        atomic_fetch_add(&p->computed[t->task + k], 1);
     bool fatal = p->fatal >> t->task & 1;
     if (atomic_fetch_and(&p->victims, ~(1u << worker)) >> worker & 1 || fatal)
         move(0, bit_of_worker(worker));
@@ -103,8 +106,8 @@ static crew_status compute(void *self, uint32_t worker, const struct crew_task_c
 static void settle(void *self, uint32_t worker, uint32_t task, bool kept)
 {
     struct probe *p = self;
-    (void)worker;
-    atomic_fetch_add(&p->kept[task], kept);
+    for (uint32_t k = 0; k < p->joined[worker]; k++)
+        atomic_fetch_add(&p->kept[task + k], kept);
 }
 
 static void rig_start(struct rig *r, uint32_t n, const char *policy)
@@ -149,7 +152,7 @@ static void coordinate(struct rig *r, void (*body)(struct rig *))
 /* One round by the policy: every task counts once, whoever was lost. */
 static const struct crew_outcome *whole_round(struct rig *r)
 {
-    const struct crew_work run = {&r->probe, compute, settle};
+    const struct crew_work run = {&r->probe, compute, settle, r->probe.join};
     const struct crew_outcome *out = &r->loop.outcome;
     uint32_t kept = 0, ran = 0;
     memset(r->probe.computed, 0, sizeof r->probe.computed);
@@ -311,6 +314,7 @@ static void random_losses(struct rig *r)
         atomic_store(&refused, u >> 60 ? u >> 8 : 0);
         r->probe.fatal = UINT64_C(1) << u % 40 | UINT64_C(1) << (u >> 16) % 40 |
                          UINT64_C(1) << (u >> 32) % 40;
+        r->probe.join = (uint32_t)i % 4;
         (void)whole_round(r);
         if (i % 10 == 9) {
             r->probe.fatal = 0;

@@ -10,15 +10,17 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { TASKS = 64, SPARE = 8 };
+enum { TASKS = 64, SPARE = 8, MOST = 16 };
 
 /* Counts what each task went through; slow tasks wait for the stop. */
 struct probe {
     _Atomic uint32_t computed[TASKS + SPARE], kept[TASKS + SPARE], dropped[TASKS + SPARE];
     _Atomic uint32_t together; /* workers inside compute() now */
     _Atomic uint32_t most;
-    uint32_t fails;   /* this task fails, 0: none */
-    uint32_t endless; /* tasks of this worker end only when stopped; UINT32_MAX: none */
+    uint32_t fails;        /* this task fails, 0: none */
+    uint32_t endless;      /* tasks of this worker end only when stopped; UINT32_MAX: none */
+    uint32_t join;         /* most tasks that are computed together */
+    uint32_t joined[MOST]; /* by each worker, just now */
     double work[TASKS + SPARE];
 };
 
@@ -26,11 +28,13 @@ static crew_status compute(void *self, uint32_t worker, const struct crew_task_c
                            bool droppable)
 {
     struct probe *p = self;
-    (void)droppable;
+    p->joined[worker] = t->joined;
+    assert_true(t->joined == 1 || (t->joined <= p->join && !droppable));
     uint32_t now = atomic_fetch_add(&p->together, 1) + 1, most = atomic_load(&p->most);
     while (now > most && !atomic_compare_exchange_weak(&p->most, &most, now))
         ;
-    atomic_fetch_add(&p->computed[t->task], 1);
+    for (uint32_t k = 0; k < t->joined; k++)
+        atomic_fetch_add(&p->computed[t->task + k], 1);
     while (worker == p->endless && !crew_task_stopped(t))
         ;
     atomic_fetch_sub(&p->together, 1);
@@ -42,8 +46,8 @@ static crew_status compute(void *self, uint32_t worker, const struct crew_task_c
 static void settle(void *self, uint32_t worker, uint32_t task, bool kept)
 {
     struct probe *p = self;
-    (void)worker;
-    atomic_fetch_add(kept ? &p->kept[task] : &p->dropped[task], 1);
+    for (uint32_t k = 0; k < p->joined[worker]; k++)
+        atomic_fetch_add(kept ? &p->kept[task + k] : &p->dropped[task + k], 1);
 }
 
 struct rig {
@@ -95,7 +99,7 @@ static void coordinate(struct rig *r, void (*body)(struct rig *))
 static crew_status round_of(struct rig *r, uint64_t round, uint32_t tasks, uint32_t spare,
                             struct crew_outcome *out)
 {
-    struct crew_work run = {&r->probe, compute, settle};
+    struct crew_work run = {&r->probe, compute, settle, r->probe.join};
     struct crew_round in = {1, round, tasks, spare, &r->plan, r->probe.work, &run};
     for (int i = 0; i < TASKS + SPARE; i++) {
         atomic_store(&r->probe.computed[i], 0);
@@ -149,12 +153,48 @@ static void random_rounds(struct rig *r)
 static void every_task_runs_once_whatever_the_plan(void **state)
 {
     (void)state;
-    for (uint32_t n = 1; n <= 5; n += 2) {
-        struct rig r;
-        rig_open(&r, n, NULL);
-        coordinate(&r, random_rounds);
-        rig_close(&r);
+    static const uint32_t join[] = {0, 1, 5, TASKS};
+    for (uint32_t n = 1; n <= 5; n += 2)
+        for (int k = 0; k < 4; k++) {
+            struct rig r;
+            rig_open(&r, n, NULL);
+            r.probe.join = join[k];
+            coordinate(&r, random_rounds);
+            rig_close(&r);
+        }
+}
+
+/* Worker 0 has 7 tasks, of which 3 may be joined: 3, 2, 2; task 1 is half the size of the
+ * others. Worker 1 has 2. */
+static void joined_round(struct rig *r)
+{
+    struct crew_outcome out;
+    r->probe.join = 3;
+    r->probe.work[1] = 0.5;
+    r->plan.quota[0] = 7;
+    r->plan.quota[1] = 2;
+    assert_int_equal(round_of(r, 1, 9, 0, &out), CREW_OK);
+    const struct crew_timing *x = out.timing;
+    for (uint32_t i = 0; i < 9; i++) {
+        static const uint32_t first[] = {0, 0, 0, 3, 3, 5, 5, 7, 7};
+        const struct crew_timing *f = &x[first[i]];
+        assert_true(x[i].task == i && x[i].worker == i / 7 && x[i].work == (i == 1 ? 0.5 : 1));
+        assert_true(fabs(x[i].seconds - x[i].work * f->seconds) <= 1e-12);
+        if (first[i] < i)
+            assert_true(fabs(x[i].start_s - x[i - 1].start_s - x[i - 1].seconds) <= 1e-12);
+        else if (i != 7)
+            assert_true(!i || x[i].start_s >= x[i - 1].start_s + x[i - 1].seconds - 1e-12);
+        assert_true(!(x[i].flags & CREW_WARM_UP) == (i > 2 && i < 7));
     }
+}
+
+static void joined_tasks_share_their_time_by_size(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_open(&r, 2, NULL);
+    coordinate(&r, joined_round);
+    rig_close(&r);
 }
 
 static void empty_rounds(struct rig *r)
@@ -183,11 +223,13 @@ static void ten_thousand_rounds_pass(void **state)
 static void overrunning_rounds(struct rig *r)
 {
     struct crew_outcome out;
+    r->probe.join = 4;
     r->probe.endless = 1;
     for (uint32_t i = 0; i < r->n; i++)
         r->plan.open[i] = r->plan.overrun[i] = true;
     for (uint64_t round = 1; round <= 300; round++) {
         uint32_t tasks = 1 + (uint32_t)(round % TASKS), kept = 0, dropped = 0;
+        r->plan.quota[0] = round % 2 ? tasks / 2 : 0;
         assert_int_equal(round_of(r, round, tasks, SPARE, &out), CREW_OK);
         for (uint32_t t = 0; t < TASKS + SPARE; t++) {
             kept += atomic_load(&r->probe.kept[t]);
@@ -318,6 +360,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_task_runs_once_whatever_the_plan),
+        cmocka_unit_test(joined_tasks_share_their_time_by_size),
         cmocka_unit_test(ten_thousand_rounds_pass),
         cmocka_unit_test(exactly_b_results_count_and_late_ones_quit),
         cmocka_unit_test(a_failure_ends_the_round_with_its_status),

@@ -338,7 +338,7 @@ static crew_status carrier_round(void *self, const struct crew_round *in,
     if (c->stopped)
         return CREW_ESTOPPED;
     for (uint32_t t = 0; t < in->tasks; t++) {
-        const struct crew_task_context task = {in->seed, in->round, t, NULL};
+        const struct crew_task_context task = {.seed = in->seed, .round = in->round, .task = t};
         assert_int_equal(in->run->compute(in->run->self, 1, &task, false), CREW_OK);
         in->run->settle(in->run->self, 1, t, true);
     }
@@ -388,7 +388,7 @@ static void only_what_counts_is_computed_and_by_the_carrier(void **state)
 {
     (void)state;
     struct carrier c = {.n = 0};
-    const struct crew_work work = {&c, note_task, settle_task};
+    const struct crew_work work = {.self = &c, .compute = note_task, .settle = settle_task};
     struct crew_law law[2];
     struct bench b;
     constants(law, (double[]){1, 10}, 2);
@@ -422,7 +422,7 @@ static void a_stopped_round_gives_its_recorded_times_back(void **state)
     (void)state;
     char path[] = "/tmp/unit_sim.XXXXXX", speeds[64];
     struct carrier c = {.n = 0};
-    const struct crew_work work = {&c, note_task, settle_task};
+    const struct crew_work work = {.self = &c, .compute = note_task, .settle = settle_task};
     struct bench b = {.plan = {b.quota, b.open, b.overrun}, .quota = {2, 1}};
     FILE *f = fdopen(mkstemp(path), "w");
     assert_non_null(f);

@@ -124,7 +124,7 @@ struct crew_config {
     const char *on_nan;    /**< a round whose loss or gradient is not finite: "stop": the run ends with
                                 CREW_ENONFINITE; "skip": its step is not taken; "rollback": and the
                                 weights are again those of the end of the last epoch. 100 in a row end the run */
-    /** A task that takes longer than this ends the run with CREW_ETIMEOUT, which names it; the round does not
+    /** A task (with fuse_quota: those computed as one) that takes longer than this ends the run with CREW_ETIMEOUT, which names it; the round does not
      *  count. If it does not even return when it is stopped (crew_summary.hung), a last checkpoint is
      *  written by the thread that called run(), and the trainer is of no use any more: it can be saved
      *  and destroyed, but its threads and what they use stay behind, so its data must stay, too. While
@@ -141,6 +141,10 @@ struct crew_config {
      *  both. A function of (seed, epoch, row), so policy and workers change no bit; validation and
      *  test rows stay as they are. NULL: none. CREW_EINVAL: the rows are no images */
     const char *augment;
+    /** A worker computes its quota as one minibatch of up to 1024 rows, or as few such. Faster where tasks are
+     *  small; then the last bits of the weights depend on the allocation, and where it is learnt, on time.
+     *  Tasks that may be dropped, and an open queue's, stay by themselves. CREW_EINVAL: executor "sim" */
+    bool fuse_quota;
 };
 
 /** The table behind struct crew_config: command line, config files, help. A program that is older than the

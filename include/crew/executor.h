@@ -23,6 +23,7 @@ struct crew_task_context {
     uint64_t round;
     uint32_t task;
     const void *stop; /**< ask crew_task_stopped(); NULL: cannot be stopped */
+    uint32_t joined;  /**< tasks computed together, from `task` on; 0, 1: this one alone */
 };
 
 /** True once the result of this task is no longer wanted. Models ask between layers and may then return
@@ -33,11 +34,15 @@ CREW_API bool crew_task_stopped(const struct crew_task_context *task);
  *  worker number by one thread at a time. */
 struct crew_work {
     void *self;
-    /** Compute task t->task. droppable: its result may yet be dropped. CREW_ESTOPPED: it saw the stop. */
+    /** Compute task t->task and those joined to it. droppable: its result may yet be dropped. CREW_ESTOPPED: it
+     *  saw the stop. */
     CREW_CHECKED crew_status (*compute)(void *self, uint32_t worker,
                                         const struct crew_task_context *t, bool droppable);
     /** Called once after each compute(), on the same worker: the result counts (kept) or not. */
     void (*settle)(void *self, uint32_t worker, uint32_t task, bool kept);
+    /** So many neighbours of one worker's quota may be computed by one call, where none can be dropped; 0, 1: each
+     *  by its own. An executor need not join. Their timings divide what it took by their sizes. */
+    uint32_t join;
 };
 
 /** One round to carry out. Everything is borrowed for the call. */

@@ -184,7 +184,9 @@ void print_weights(FILE *to, const struct crew_comparison *c)
         fputs(" dropped nothing and ended with other ones than the first such policy\n", to);
         return;
     }
-    if (c->same == CREW_SAME_UNKNOWN) {
+    if (c->fused) {
+        fputs("weights are not compared: with fuse-quota they depend on who computed what", to);
+    } else if (c->same == CREW_SAME_UNKNOWN) {
         fputs("weights are not compared: no two runs came to the end and dropped nothing", to);
     } else {
         fputs("the same weights, bit for bit, in all runs of ", to);

@@ -203,7 +203,7 @@ static void settle(void *self, uint32_t worker, uint32_t task, bool kept)
 
 static crew_status carry(struct sim *s, const struct crew_outcome *virtual)
 {
-    const struct crew_work work = {s, compute, settle};
+    const struct crew_work work = {.self = s, .compute = compute, .settle = settle};
     struct crew_round in = {
         .seed = s->round->seed, .round = s->round->round, .plan = &s->carried, .run = &work};
     struct crew_outcome real;

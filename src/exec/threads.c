@@ -109,10 +109,29 @@ static bool was_suspended(struct share *s, double end_s, double seconds)
     return seconds >= SUSPENDED_S && used < SUSPENDED_SHARE * seconds && !(s->slowdown > 0);
 }
 
-static void note_timing(struct threads *e, struct share *s, uint32_t worker, uint32_t task,
-                        double start_s, double seconds, bool kept)
+/* What `joined` tasks took together is theirs by their sizes. */
+static void divide_timing(struct threads *e, struct share *s, struct crew_timing all,
+                          uint32_t joined)
 {
-    struct crew_timing *t = &e->slot[task].timing;
+    const double *work = s->order.work ? s->order.work + all.task : NULL;
+    double sum = 0;
+    for (uint32_t k = 0; k < joined; k++)
+        sum += work ? work[k] : 1;
+    for (uint32_t k = 0; k < joined; k++) {
+        struct crew_timing *t = &e->slot[all.task + k].timing;
+        double size = work ? work[k] : 1, part = joined > 1 ? size / sum : 1;
+        *t = all;
+        t->task += k;
+        t->work = size;
+        t->seconds *= part;
+        t->cpu_seconds *= part;
+        all.start_s += t->seconds;
+    }
+}
+
+static void note_timing(struct threads *e, struct share *s, uint32_t worker, uint32_t task,
+                        uint32_t joined, double start_s, double seconds, bool kept)
+{
     double cpu = (double)NAN;
     uint32_t flags = s->warm ? 0 : CREW_WARM_UP;
     if (s->last_s >= CPU_CLOCK_FROM_S) {
@@ -126,14 +145,14 @@ static void note_timing(struct threads *e, struct share *s, uint32_t worker, uin
     flags |= was_suspended(s, start_s + seconds, seconds) ? CREW_SUSPENDED : 0;
     s->last_s = seconds;
     s->warm = true;
-    *t = (struct crew_timing){.worker = worker,
-                              .task = task,
-                              .start_s = start_s - s->order.began_s,
-                              .seconds = seconds,
-                              .cpu_seconds = cpu,
-                              .work = s->order.work ? s->order.work[task] : 1.0,
-                              .flags = flags,
-                              .kept = kept};
+    struct crew_timing t = {.worker = worker,
+                            .task = task,
+                            .start_s = start_s - s->order.began_s,
+                            .seconds = seconds,
+                            .cpu_seconds = cpu,
+                            .flags = flags,
+                            .kept = kept};
+    divide_timing(e, s, t, joined);
 }
 
 /* Does this result count? The first B do, in the order in which they come in. */
@@ -149,13 +168,14 @@ static bool claim_result(struct threads *e, const struct order *o, crew_status c
     return nth < o->tasks;
 }
 
-/* One task, from start_s on; returns when it ended. */
-static double run_task(struct threads *e, uint32_t worker, uint32_t task, double start_s)
+/* One task, or several joined, from start_s on; returns when it ended. */
+static double run_task(struct threads *e, uint32_t worker, uint32_t task, uint32_t joined,
+                       double start_s)
 {
     struct share *s = &e->share[worker];
     const struct order *o = &s->order;
     const struct crew_work *run = o->run;
-    struct crew_task_context context = {o->seed, o->round, task, &e->stop};
+    struct crew_task_context context = {o->seed, o->round, task, &e->stop, joined};
     __builtin_prefetch(&e->slot[task],
                        1); /* the coordinator has it since it read the last round's */
     double cpu_s = s->slowdown > 0 ? crew_thread_cpu_s() : 0;
@@ -173,7 +193,7 @@ static double run_task(struct threads *e, uint32_t worker, uint32_t task, double
     run->settle(run->self, worker, task, kept);
     double end_s = crew_now_s();
     double seconds = end_s > start_s ? end_s - start_s : 1e-9; /* a clock may stand still */
-    note_timing(e, s, worker, task, start_s, seconds, kept);
+    note_timing(e, s, worker, task, joined, start_s, seconds, kept);
     return end_s;
 }
 
@@ -188,23 +208,33 @@ static bool goes_on(struct threads *e, uint32_t worker)
     return !crew_homes_lost(&e->homes, worker) && !stopped(e);
 }
 
+/* How many of its next tasks a worker computes at once: nearly equal parts of what it has. */
+static uint32_t joins(const struct order *o, uint32_t left)
+{
+    uint32_t most = o->drops || o->run->join < 2 ? 1 : o->run->join;
+    return (left - 1) / ((left - 1) / most + 1) + 1;
+}
+
 /* What is reserved, what was handed back, what is open; until the worker has to leave. */
 static void run_tasks(struct threads *e, struct share *s, uint32_t worker, double now)
 {
     const struct order *o = &s->order;
-    while (s->left < o->end && goes_on(e, worker))
-        now = run_task(e, worker, s->left++, now);
+    while (s->left < o->end && goes_on(e, worker)) {
+        uint32_t task = s->left, joined = joins(o, o->end - task);
+        s->left += joined;
+        now = run_task(e, worker, task, joined, now);
+    }
     while (o->again && goes_on(e, worker)) {
         uint32_t i = atomic_fetch_add_explicit(&e->again, 1, memory_order_relaxed);
         if (i >= o->again)
             break;
-        now = run_task(e, worker, e->returned[i], now);
+        now = run_task(e, worker, e->returned[i], 1, now);
     }
     while (o->limit && goes_on(e, worker)) {
         uint64_t t = atomic_fetch_add_explicit(&e->cursor, 1, memory_order_relaxed);
         if (t >= o->limit)
             break;
-        now = run_task(e, worker, (uint32_t)t, now);
+        now = run_task(e, worker, (uint32_t)t, 1, now);
     }
 }
 

@@ -428,6 +428,7 @@ crew_status crew_compare(const struct crew_comparison_config *cfg, struct crew_c
         .repeats = cfg->repeats,
         .seed = cfg->train.seed,
         .virtual_time = cfg->train.executor && !strcmp(cfg->train.executor, "sim"),
+        .fused = cfg->train.fuse_quota,
         .target_loss = cfg->target_loss,
         .target_accuracy = cfg->target_accuracy,
         .window = 1,

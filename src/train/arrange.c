@@ -178,7 +178,9 @@ crew_status crew_arrange(crew_trainer *t, struct crew_error *err)
 {
     if (crew_loop_init(&t->loop, t->n) != CREW_OK)
         return crew_fail(err, CREW_ENOMEM, "no memory for %u workers", t->n);
-    t->work = (struct crew_work){t, crew_task_compute, crew_task_settle};
+    t->work.self = t;
+    t->work.compute = crew_task_compute;
+    t->work.settle = crew_task_settle;
     TRY(make_executor(t, err));
     TRY(crew_prior_fingerprint(t, err));
     return make_policy(t, err);

@@ -84,6 +84,10 @@ static const struct crew_option options[] = {
         "training images: flip (mirrored, every other one), crop4 (shifted by up to 4 pixels, "
         "0 "
         "comes in), or flip,crop4"),
+    ROW("fuse-quota", 0, FLAG, fuse_quota, 0, 0, "no", NULL,
+        "a worker computes its tasks of a round as one minibatch: faster for small tasks, but "
+        "the "
+        "last bits of the weights depend on who computes what"),
     {.type = CREW_OPTION_END},
 };
 

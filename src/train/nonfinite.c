@@ -39,7 +39,7 @@ static const char *wrong_with(crew_trainer *t, uint32_t task, const uint32_t *ro
     crew_reduce_begin(t->reduce, 1);
     float *sum = crew_reduce_sum(t->reduce, crew_reduce_take(t->reduce));
     double loss = 0;
-    crew_task_gather(t, d, row, n);
+    crew_task_gather(t, d, 0, row, n);
     if (t->net->ops->gradient(t->net->model, &context, t->params, &batch, d->workspace, false,
                               sum, &loss) != CREW_OK)
         return NULL;

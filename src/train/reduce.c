@@ -15,6 +15,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
+/* A block that is complete and holds nothing: its tasks were summed with others. */
+static const uint32_t NOTHING = CREW_NO_BLOCK - 1;
+
 enum { PASS = 2048 }; /* floats summed at a time: the target stays in the first cache */
 
 struct crew_reduce {
@@ -146,6 +149,8 @@ double *crew_reduce_loss(crew_reduce *r, uint32_t block)
 /* to = ((to + from[0]) + from[1]) + ...: every level of the tree in one pass over memory. */
 static void fold(crew_reduce *r, uint32_t to, const uint32_t *from, uint32_t n)
 {
+    if (!n)
+        return;
     float *sum = crew_reduce_sum(r, to);
     for (size_t at = 0; at < r->n_params; at += PASS) {
         size_t some = r->n_params - at < PASS ? r->n_params - at : PASS;
@@ -175,7 +180,10 @@ static void arrive(crew_reduce *r, uint32_t k, uint32_t j, uint32_t block)
         if (!other)
             return;
         atomic_store_explicit(node, 0, memory_order_relaxed);
-        waiting[n++] = other - 1;
+        if (block == NOTHING)
+            block = other - 1;
+        else if (other - 1 != NOTHING)
+            waiting[n++] = other - 1;
     }
     fold(r, block, waiting, n);
     r->root = block;
@@ -187,16 +195,20 @@ uint32_t crew_reduce_left(crew_reduce *r, uint32_t task)
         return CREW_NO_BLOCK;
     _Atomic uint32_t *node = node_at(r, 1, task / 2);
     uint32_t other = atomic_load_explicit(node, memory_order_acquire);
-    if (!other)
+    if (!other || other - 1 == NOTHING)
         return CREW_NO_BLOCK;
     atomic_store_explicit(
         node, 0, memory_order_relaxed); /* ours: there is no third block for this node */
     return other - 1;
 }
 
-void crew_reduce_put(crew_reduce *r, uint32_t task, uint32_t block)
+void crew_reduce_put(crew_reduce *r, uint32_t task, uint32_t n, uint32_t block)
 {
-    arrive(r, 0, task, block);
+    for (uint32_t at = task, end = task + n, k; at < end; at += (uint32_t)1 << k) {
+        for (k = 0; k < r->levels && !(at >> k & 1) && end - at >= (uint32_t)2 << k;)
+            k++;
+        arrive(r, k, at >> k, at == task ? block : NOTHING);
+    }
 }
 
 void crew_reduce_put_pair(crew_reduce *r, uint32_t task, uint32_t block)

@@ -42,7 +42,9 @@ double *crew_reduce_loss(crew_reduce *r, uint32_t block); /* summed along with i
 /* The finished gradient of the even task to the left of `task`, if it is waiting for it: add
  * your gradient to it in place and hand it in by crew_reduce_put_pair(). Else CREW_NO_BLOCK. */
 uint32_t crew_reduce_left(crew_reduce *r, uint32_t task);
-void crew_reduce_put(crew_reduce *r, uint32_t task, uint32_t block);
+/* The sum of n tasks from `task` on, made at once; of more than one, which are made together
+ * decides the last bits. */
+void crew_reduce_put(crew_reduce *r, uint32_t task, uint32_t n, uint32_t block);
 void crew_reduce_put_pair(crew_reduce *r, uint32_t task, uint32_t block);
 
 /* The sum of all that was put, [n_params], valid until begin; *loss likewise. Tasks that were

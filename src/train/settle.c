@@ -16,10 +16,10 @@ struct first_job {
 /* A desk's memory, and where its parts begin. */
 static size_t desk_layout(const crew_trainer *t, size_t *label_at, size_t *workspace_at)
 {
-    size_t rows = t->cfg.task_rows;
+    size_t rows = (size_t)t->cfg.task_rows * t->work.join;
     *label_at = crew_round_up(rows * t->info.features * sizeof(float), CREW_LINE);
     *workspace_at = *label_at + crew_round_up(rows * sizeof(uint32_t), CREW_LINE);
-    return *workspace_at + t->net->ops->workspace_bytes(t->net->model, t->cfg.task_rows);
+    return *workspace_at + t->net->ops->workspace_bytes(t->net->model, (uint32_t)rows);
 }
 
 size_t crew_desk_bytes(const crew_trainer *t)
@@ -90,7 +90,7 @@ crew_status crew_settle_workers(crew_trainer *t, struct crew_error *err)
 /* Two gradients of a task's size, of other weights so that their bits have nothing in common,
  * summed both ways. Depends on the BLAS kernel and the shapes alone; where the bits differ,
  * gradients are added afterwards. */
-static bool fuses(crew_trainer *t, uint32_t rows)
+static bool exact_in_place(crew_trainer *t, uint32_t rows)
 {
     const struct crew_model_ops *ops = t->net->ops;
     struct crew_desk *d = &t->desk[0];
@@ -116,7 +116,7 @@ static bool fuses(crew_trainer *t, uint32_t rows)
     return ok && memcmp(a, b, n * sizeof *a) == 0;
 }
 
-static void test_fusion(void *self, uint32_t worker)
+static void test_in_place(void *self, uint32_t worker)
 {
     crew_trainer *t = self;
     struct crew_sampler_round all;
@@ -125,10 +125,10 @@ static void test_fusion(void *self, uint32_t worker)
     crew_sampler_round(t->sampler, UINT32_MAX, 0, &all);
     (void)crew_sampler_rows(t->sampler, 0, &full);
     (void)crew_sampler_rows(t->sampler, all.tasks - 1, &last);
-    t->fuse = fuses(t, full) && (last == full || fuses(t, last));
+    t->adds_in_place = exact_in_place(t, full) && (last == full || exact_in_place(t, last));
 }
 
-void crew_test_fusion(crew_trainer *t)
+void crew_test_in_place(crew_trainer *t)
 {
-    crew_pool_call(t->pool, test_fusion, t);
+    crew_pool_call(t->pool, test_in_place, t);
 }

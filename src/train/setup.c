@@ -14,6 +14,7 @@ static const double SPIN_S = 50e-6;
 
 static const double MOMENTUM = 0.9; /* the table's default */
 enum { FEW_STEPS = 100 };
+enum { JOINED_ROWS = 1024 };
 enum { EPOCHS = 30 }; /* when neither epochs nor rounds nor a time limit is given */
 
 /* ---- What was asked for ---- */
@@ -61,6 +62,10 @@ static crew_status check_executor(crew_trainer *t, struct crew_error *err)
         return crew_fail(err, CREW_EINVAL,
                          "emulate slows real threads down, executor sim takes its times from "
                          "speeds: give one of them");
+    if (t->virtual_time && c->fuse_quota)
+        return crew_fail(
+            err, CREW_EINVAL,
+            "fuse-quota needs real threads, executor sim computes each task by itself");
     if (!t->virtual_time && (c->speeds || c->replay_wrap))
         return crew_fail(err, CREW_EINVAL, "%s is of the executor sim, this one is threads",
                          c->speeds ? "speeds" : "replay-wrap");
@@ -218,11 +223,15 @@ static crew_status start_threads(crew_trainer *t, struct crew_error *err)
 
 /* ---- Memory ---- */
 
-/* Spare tasks are there for workers that overrun: one each, but no more than there are. */
+/* Spare tasks are there for workers that overrun: one each, but no more than there are. Joined
+ * tasks are to fill the matrix product, which more rows would not make faster. */
 static void limit_tasks(crew_trainer *t)
 {
     if (t->cfg.task_rows > t->info.rows)
         t->cfg.task_rows = (uint32_t)t->info.rows;
+    uint32_t most = JOINED_ROWS / t->cfg.task_rows;
+    most = most < t->cfg.batch_tasks ? most : t->cfg.batch_tasks;
+    t->work.join = t->cfg.fuse_quota && most > 1 ? most : 1;
     uint32_t parts = (uint32_t)((t->info.rows - 1) / t->cfg.task_rows + 1);
     t->spare = t->n < parts ? t->n : parts;
 }
@@ -313,8 +322,8 @@ static crew_status build(crew_trainer *t, const struct crew_config *cfg,
         crew_task_size_check(t);
     TRY(crew_arrange(t, err));
     TRY(crew_numa_create(t, err));
-    crew_test_fusion(t);
-    if (!t->fuse)
+    crew_test_in_place(t);
+    if (!t->adds_in_place)
         crew_trainer_add_note(t, "this BLAS kernel adds in place with other last bits: "
                                  "gradients are added afterwards");
     if (crew_rollback_create(t) != CREW_OK)

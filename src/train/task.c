@@ -1,4 +1,5 @@
-/* One task: gather its rows, compute their gradient, hand it to the sum. Runs on workers.
+/* One task, or several joined: gather the rows, compute their gradient, hand it to the sum.
+ * Runs on workers.
  *
  *   desk[i]          Wi only, but for what watch.c says
  *   params, sampler  read by all; written by the coordinator between rounds
@@ -7,11 +8,22 @@
 #include "base/error.h"
 #include "train/trainer.h"
 
-void crew_task_gather(const crew_trainer *t, struct crew_desk *d, const uint32_t *row,
-                      uint32_t n)
+void crew_task_gather(const crew_trainer *t, struct crew_desk *d, uint32_t at,
+                      const uint32_t *row, uint32_t n)
 {
-    crew_dataset_gather(t->train, row, n, d->x, d->label);
-    crew_augment_rows(&t->augment, &t->info, t->cfg.seed, t->round_rows.epoch, row, n, d->x);
+    float *x = d->x + (size_t)at * t->info.features;
+    crew_dataset_gather(t->train, row, n, x, d->label + at);
+    crew_augment_rows(&t->augment, &t->info, t->cfg.seed, t->round_rows.epoch, row, n, x);
+}
+
+static uint32_t gather(const crew_trainer *t, struct crew_desk *d, uint32_t task)
+{
+    uint32_t rows = 0, n;
+    for (uint32_t k = 0; k < d->joined; k++, rows += n) {
+        const uint32_t *row = crew_sampler_rows(t->sampler, task + k, &n);
+        crew_task_gather(t, d, rows, row, n);
+    }
+    return rows;
 }
 
 crew_status crew_task_compute(void *self, uint32_t worker, const struct crew_task_context *task,
@@ -20,18 +32,20 @@ crew_status crew_task_compute(void *self, uint32_t worker, const struct crew_tas
     crew_trainer *t = self;
     struct crew_desk *d = &t->desk[worker];
     struct crew_batch batch = {d->x, d->label, 0, 1.0f / (float)t->round_rows.rows};
-    const uint32_t *rows = crew_sampler_rows(t->sampler, task->task, &batch.rows);
     double loss = 0;
+    d->joined = task->joined > 1 ? task->joined : 1;
     if (t->cfg.task_timeout_s > 0) {
         atomic_store_explicit(&d->task, task->task, memory_order_relaxed);
         atomic_store_explicit(&d->begun_s, crew_now_s(), memory_order_relaxed);
     }
     /* A result that may be dropped must not be mixed with its neighbour's. */
-    d->block = t->fuse && !droppable ? crew_reduce_left(t->reduce, task->task) : CREW_NO_BLOCK;
+    d->block = t->adds_in_place && !droppable && d->joined == 1
+                   ? crew_reduce_left(t->reduce, task->task)
+                   : CREW_NO_BLOCK;
     d->pair = d->block != CREW_NO_BLOCK;
     if (!d->pair)
         d->block = crew_reduce_take(t->reduce);
-    crew_task_gather(t, d, rows, batch.rows);
+    batch.rows = gather(t, d, task->task);
     TRY(t->net->ops->gradient(t->net->model, task, crew_numa_params(t, worker), &batch,
                               d->workspace, d->pair, crew_reduce_sum(t->reduce, d->block),
                               &loss));
@@ -61,5 +75,5 @@ void crew_task_settle(void *self, uint32_t worker, uint32_t task, bool kept)
     else if (d->pair)
         crew_reduce_put_pair(t->reduce, task, d->block);
     else
-        crew_reduce_put(t->reduce, task, d->block);
+        crew_reduce_put(t->reduce, task, d->joined, d->block);
 }

@@ -22,9 +22,10 @@
  */
 struct crew_desk {
     void *memory;    /* all of the following */
-    float *x;        /* [task_rows][features] */
-    uint32_t *label; /* [task_rows] */
+    float *x;        /* [task_rows * join][features] */
+    uint32_t *label; /* [task_rows * join] */
     void *workspace; /* the model's */
+    uint32_t joined; /* tasks under way */
     uint32_t block;  /* of crew_reduce, from compute to settle */
     bool pair;       /* it holds the left neighbour's gradient too */
     /* Kept only with a task_timeout_s; see watch.c */
@@ -58,7 +59,7 @@ struct crew_trainer {
     const crew_dataset *train, *validation;
     struct crew_dataset_info info; /* of train */
     struct crew_augment augment;
-    uint32_t n;                    /* workers: of policy, loop, tallies and records */
+    uint32_t n;       /* workers: of policy, loop, tallies and records */
     uint32_t threads; /* that compute: of pool, desks and sums; n unless time is virtual */
     bool virtual_time;
     crew_speeds *speeds; /* of the n virtual workers, or NULL */
@@ -75,8 +76,7 @@ struct crew_trainer {
     struct crew_schedule schedule;
     struct crew_loop loop;
     struct crew_work work;
-    bool
-        fuse; /* adding in place gives the same bits as adding afterwards: tested in settle.c */
+    bool adds_in_place; /* with the same bits as adding afterwards: tested in settle.c */
 
     float *params;            /* [n_params] */
     struct crew_numa *numa;   /* copies of them, or NULL */
@@ -177,10 +177,10 @@ CREW_CHECKED crew_status crew_trainer_check_memory(crew_trainer *t, struct crew_
 uint32_t crew_trainer_holes(const crew_trainer *t);
 
 /* settle.c: from outside the pool. crew_settle_workers(): CREW_EBLAS, CREW_ENOMEM; makes the
- * desks. crew_test_fusion() sets t->fuse. */
+ * desks. crew_test_in_place() sets t->adds_in_place. */
 size_t crew_desk_bytes(const crew_trainer *t);
 CREW_CHECKED crew_status crew_settle_workers(crew_trainer *t, struct crew_error *err);
-void crew_test_fusion(crew_trainer *t);
+void crew_test_in_place(crew_trainer *t);
 
 /* round.c: coordinator only. Both may return CREW_ESTOPPED. After CREW_ETIMEOUT ask
  * crew_trainer_abandoned(): then nothing must be touched. */
@@ -225,9 +225,10 @@ bool crew_all_finite(const float *x, size_t n);
 bool crew_step_finite(crew_trainer *t, const float *grad);
 void crew_step(crew_trainer *t, const float *grad, double lr);
 
-/* task.c: rows of the training data as this epoch has them, to d->x and d->label. */
-void crew_task_gather(const crew_trainer *t, struct crew_desk *d, const uint32_t *row,
-                      uint32_t n);
+/* task.c: rows of the training data as this epoch has them, to d->x and d->label from row `at`
+ * on. */
+void crew_task_gather(const crew_trainer *t, struct crew_desk *d, uint32_t at,
+                      const uint32_t *row, uint32_t n);
 /* The work of a round; see struct crew_work. */
 crew_status crew_task_compute(void *self, uint32_t worker, const struct crew_task_context *task,
                               bool droppable);
