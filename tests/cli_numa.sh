@@ -19,6 +19,10 @@ numa 0 auto
 note "parameters are copied for each of 2 NUMA nodes"
 numa 0 interleave
 note "parameters are not spread over 2 NUMA nodes: the system refuses"
+! grep -q "training rows" "$tmp/err" || miss "the few rows of iris are to be spread"
 [ "$(wc -l <"$tmp/digests") $(sort -u "$tmp/digests" | wc -l)" = "4 1" ] || miss "digests: $(cat "$tmp/digests")"
+HWLOC_SYNTHETIC="node:2 core:1 pu:1" HWLOC_THISSYSTEM=0 "$CREW" train -d synth:4096x784x10 -e 1 -m softmax \
+    2>"$tmp/err" >/dev/null
+note "training rows are not spread over 2 NUMA nodes: the system refuses"
 expect 2 "unknown numa 'replica'; did you mean 'replicate'?" train -d iris --numa replica
 done_testing

@@ -124,16 +124,17 @@ struct crew_config {
     const char *on_nan;    /**< a round whose loss or gradient is not finite: "stop": the run ends with
                                 CREW_ENONFINITE; "skip": its step is not taken; "rollback": and the
                                 weights are again those of the end of the last epoch. 100 in a row end the run */
-    /** A task (with fuse_quota: those computed as one) that takes longer than this ends the run with CREW_ETIMEOUT, which names it; the round does not
-     *  count. If it does not even return when it is stopped (crew_summary.hung), a last checkpoint is
-     *  written by the thread that called run(), and the trainer is of no use any more: it can be saved
-     *  and destroyed, but its threads and what they use stay behind, so its data must stay, too. While
-     *  the process itself is stopped no time runs out. 0: no limit */
+    /** A task (with fuse_quota: those computed as one) that takes longer than this ends the run with
+     *  CREW_ETIMEOUT, which names it; the round does not count. If it does not even return when it is stopped
+     *  (crew_summary.hung), a last checkpoint is written by the thread that called run(), and the trainer is of no
+     *  use any more: it can be saved and destroyed, but its threads and what they use stay behind, so its data
+     *  must stay, too. While the process itself is stopped no time runs out. 0: no limit */
     double task_timeout_s;
     /** Called once the outcome of writing a checkpoint is known, like on_round. NULL: not called. */
     void (*on_checkpoint)(void *user, const struct crew_checkpoint_record *record);
     /** Parameters on a machine with several NUMA nodes: "replicate": a copy on each, made before each round;
-     *  "interleave": their pages in turn; "off"; "auto": copies up to 64 MB, else interleaved. The bits do not
+     *  "interleave": their pages in turn; "off"; "auto": copies up to 64 MB, else interleaved. Unless "off", the
+     *  pages of training rows (from 1 MB on, not those of crew_dataset_wrap()) take turns, too. The bits do not
      *  depend on it; where the system refuses, a note says so. */
     const char *numa;
     /** Training rows that are images become others in each epoch: "flip": left and right change places in half

@@ -39,6 +39,14 @@ void crew_dataset_destroy(crew_dataset *ds)
     crew_free(ds);
 }
 
+void *crew_dataset_memory(const crew_dataset *ds, size_t *bytes)
+{
+    const struct crew_store *s = ds->store;
+    size_t cells = s->rows * ds->info.features;
+    *bytes = s->byte ? cells : s->x ? cells * sizeof *s->x : 0;
+    return s->byte ? (void *)s->byte : s->x;
+}
+
 /* "0", "1", ... need no names: it is what a class without one is called. */
 static bool is_counting(const struct crew_names *classes)
 {

@@ -33,6 +33,10 @@ static inline uint32_t crew_dataset_origin(const crew_dataset *ds, uint32_t row)
     return ds->row ? ds->row[row] : row;
 }
 
+/* Where the rows of the store lie, [rows][features] as floats or bytes: what is there must not
+ * be changed, but the system may be asked to move it. NULL: they are the caller's. */
+void *crew_dataset_memory(const crew_dataset *ds, size_t *bytes);
+
 /* Take over the rows of a table, whose labels are class numbers by now. `classes` may be NULL
  * (then unlabelled); their names are copied. Empties the table. */
 CREW_CHECKED crew_status crew_dataset_from_table(struct crew_table *t,

@@ -23,7 +23,7 @@ static const struct crew_option options[] = {
         "prefer: pin workers where possible, strict: or fail, none"),
     ROW("numa", 0, STRING, numa, 0, 0, "auto", "MODE",
         "parameters with several NUMA nodes: replicate on each, interleave, off, auto: by "
-        "size"),
+        "size; rows are spread over them unless off"),
     ROW("emulate", 0, STRING, emulate, 0, 0, NULL, "\"I:Fx ...\"",
         "slow cores: a task of worker I takes F times its CPU time"),
     ROW("executor", 0, STRING, executor, 0, 0, "threads", "NAME",

@@ -1,18 +1,23 @@
 /* On a machine with several NUMA nodes: a copy of the parameters on each node that workers sit
  * on, so that what all of them read B times a round stays on the node; made anew before each
  * round, by workers of that node. Parameters too large for that are spread over the nodes page
- * by page.
+ * by page, and so are the training rows, which everybody reads once an epoch: else they lie
+ * where whoever read the file ran, and its memory serves all.
  *
  *   copy[k]   workers of node k: write before the round (the pool publishes it), read in it */
 #include "train/numa.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "data/dataset.h"
 #include "machine/place.h"
 #include "train/trainer.h"
 #include <string.h>
 
 /* Larger ones take as long to copy as a task takes to compute. */
 static const size_t SMALL_BYTES = 64 << 20;
+
+/* Fewer rows are soon in everybody's cache. */
+static const size_t LARGE_BYTES = 1 << 20;
 
 struct crew_numa {
     uint32_t n;             /* nodes */
@@ -138,15 +143,22 @@ static crew_status replicate(crew_trainer *t, struct crew_error *err)
 }
 
 /* What is there already moves. */
-static void interleave(crew_trainer *t)
+static void interleave(crew_trainer *t, const char *what, void *p, size_t bytes)
 {
     struct crew_numa *a = t->numa;
-    bool done = crew_place_interleave(t->machine, a->node, a->n, t->params, a->bytes);
-    crew_trainer_add_note(t,
-                          done ? "parameters are spread over %u NUMA nodes"
-                               : "parameters are not spread over %u NUMA nodes: the system "
-                                 "refuses",
-                          a->n);
+    bool done = crew_place_interleave(t->machine, a->node, a->n, p, bytes);
+    if (bytes >= LARGE_BYTES) /* enough pages for all nodes */
+        done = done && crew_place_node(t->machine, p, bytes) == CREW_PLACE_MIXED;
+    crew_trainer_add_note(t, "%s are %sspread over %u NUMA nodes%s", what, done ? "" : "not ",
+                          a->n, done ? "" : ": the system refuses");
+}
+
+static void spread_rows(crew_trainer *t)
+{
+    size_t bytes;
+    void *p = crew_dataset_memory(t->train, &bytes);
+    if (p && bytes >= LARGE_BYTES)
+        interleave(t, "training rows", p, bytes);
 }
 
 size_t crew_numa_bytes(const crew_trainer *t)
@@ -178,9 +190,10 @@ crew_status crew_numa_create(crew_trainer *t, struct crew_error *err)
     find_nodes(a, t);
     if (a->n < 2)
         return CREW_OK;
+    spread_rows(t);
     if (mode == REPLICATE || (mode == AUTO && a->bytes <= SMALL_BYTES))
         return replicate(t, err);
-    interleave(t);
+    interleave(t, "parameters", t->params, a->bytes);
     return CREW_OK;
 }
 
