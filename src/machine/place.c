@@ -1,6 +1,10 @@
 #include "machine/place.h"
+#include "base/mem.h"
 #include "machine/topology.h"
 #include <sys/mman.h>
+#include <unistd.h>
+
+enum { STRIPES = 16 }; /* on each node */
 
 /* Preferred, not strict: a node that is full then gives to another one, where a strict wish
  * ends in the kernel killing somebody. A refusal is no error, see the header. */
@@ -25,16 +29,35 @@ void crew_place_free(const crew_machine *m, void *p, size_t bytes)
         hwloc_free(m->topology, p, bytes);
 }
 
-bool crew_place_interleave(const crew_machine *m, const int32_t *node, uint32_t n, void *p,
-                           size_t bytes)
+/* Wished for and moved; then the wish is forgotten, so that neighbours in the heap and later
+ * owners of the address have none. */
+bool crew_place_move(const crew_machine *m, int32_t node, void *p, size_t bytes)
 {
-    hwloc_bitmap_t set = m->info.this_system ? hwloc_bitmap_alloc() : NULL;
-    bool done = set != NULL;
-    for (uint32_t i = 0; i < n && done; i++)
-        done = node[i] >= 0 && !hwloc_bitmap_set(set, (unsigned)node[i]);
-    done = done && !hwloc_set_area_membind(m->topology, p, bytes, set, HWLOC_MEMBIND_INTERLEAVE,
-                                           HWLOC_MEMBIND_BYNODESET | HWLOC_MEMBIND_MIGRATE);
+    const int to_nodes = HWLOC_MEMBIND_BYNODESET;
+    hwloc_bitmap_t set = m->info.this_system && node >= 0 ? hwloc_bitmap_alloc() : NULL;
+    bool done =
+        set && !hwloc_bitmap_only(set, (unsigned)node) &&
+        !hwloc_set_area_membind(m->topology, p, bytes, set, HWLOC_MEMBIND_BIND,
+                                to_nodes | HWLOC_MEMBIND_MIGRATE) &&
+        !hwloc_set_area_membind(m->topology, p, bytes, set, HWLOC_MEMBIND_DEFAULT, to_nodes);
     hwloc_bitmap_free(set);
+    return done;
+}
+
+/* Not MPOL_INTERLEAVE, which is for pages to come: those that are there stay where they are, as
+ * long as that is one of the nodes. */
+bool crew_place_spread(const crew_machine *m, const int32_t *node, uint32_t n, void *p,
+                       size_t bytes)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE),
+                 stripe = crew_round_up(bytes / ((size_t)n * STRIPES) + 1, page);
+    char *at = p, *end = at + bytes;
+    bool done = true;
+    for (uint32_t k = 0; at < end && done; k++) {
+        size_t some = (size_t)(end - at) < stripe ? (size_t)(end - at) : stripe;
+        done = crew_place_move(m, node[k % n], at, some);
+        at += some;
+    }
     return done;
 }
 

@@ -11,10 +11,13 @@
 void *crew_place_alloc(const crew_machine *m, int32_t node, size_t bytes);
 void crew_place_free(const crew_machine *m, void *p, size_t bytes); /* NULL is fine */
 
-/* Spread the pages of [p, p + bytes), those that are there too, over these nodes in turn; a
- * page that it shares with others goes with it. False: the system refuses. Any thread. */
-bool crew_place_interleave(const crew_machine *m, const int32_t *node, uint32_t n, void *p,
-                           size_t bytes);
+/* Move the pages of [p, p + bytes) to this node; one that is shared with others goes with it.
+ * False: the system refuses; what it does silently crew_place_node() tells. Any thread. */
+bool crew_place_move(const crew_machine *m, int32_t node, void *p, size_t bytes);
+
+/* Likewise to these nodes, in stripes by turns. */
+bool crew_place_spread(const crew_machine *m, const int32_t *node, uint32_t n, void *p,
+                       size_t bytes);
 
 /* Node of the pages, all of which have been touched. CREW_PLACE_MIXED: of several;
  * CREW_PLACE_UNKNOWN: the system does not tell. Costs some 0.1 us a page of 4 KB. Any thread.

@@ -146,7 +146,7 @@ static crew_status replicate(crew_trainer *t, struct crew_error *err)
 static void interleave(crew_trainer *t, const char *what, void *p, size_t bytes)
 {
     struct crew_numa *a = t->numa;
-    bool done = crew_place_interleave(t->machine, a->node, a->n, p, bytes);
+    bool done = crew_place_spread(t->machine, a->node, a->n, p, bytes);
     if (bytes >= LARGE_BYTES) /* enough pages for all nodes */
         done = done && crew_place_node(t->machine, p, bytes) == CREW_PLACE_MIXED;
     crew_trainer_add_note(t, "%s are %sspread over %u NUMA nodes%s", what, done ? "" : "not ",
