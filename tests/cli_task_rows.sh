@@ -19,6 +19,14 @@ went_on=$(value weights_digest)
 run train $train --task-rows 3 --json
 [ "$(value weights_digest)" = "$went_on" ] || miss "with auto a run goes on with another size"
 
+# Fewer rows than the tasks that are tried have.
+for i in 1 2 3 4 5 6 7 8 9 10; do echo "$i,$((i * i)),$((i % 2))"; done >"$tmp/ten.csv"
+run train -d "$tmp/ten.csv" --test-fraction 0.2 -e 2 -m mlp:8 --task-rows auto --json
+[ "$code" -eq 0 ] || miss "auto, 8 rows: exit code $code"
+found=$(value weights_digest)
+run train -d "$tmp/ten.csv" --test-fraction 0.2 -e 2 -m mlp:8 --task-rows 8 --json
+[ "$(value weights_digest)" = "$found" ] || miss "auto, 8 rows: not tasks of all rows"
+
 expect 2 "task-rows is 0, must be 1..1048576" train -d iris --task-rows 0
 expect 2 "must be a whole number or auto" train -d iris --task-rows many
 expect 2 "task-rows auto is measured on real threads" train -d iris --task-rows auto --executor sim --speeds 1ms

@@ -55,7 +55,8 @@ static void empty_rounds(struct probe *p)
     p->round_s = median(s, ROUNDS);
 }
 
-/* A task as in task.c, of the first rows, with memory of its own. */
+/* A task as in task.c, of the first rows, over and over where there are fewer, with memory of
+ * its own. */
 static void time_task(void *self, uint32_t worker)
 {
     const struct probe *p = self;
@@ -70,7 +71,7 @@ static void time_task(void *self, uint32_t worker)
     int n = -1; /* the first one warms up */
     bool good = label && x && grad && workspace;
     for (uint32_t i = 0; good && i < p->rows; i++)
-        row[i] = i;
+        row[i] = (uint32_t)(i % t->info.rows);
     while (good && n < REPEATS && (n < 1 || all < LONG_S)) {
         double began = crew_now_s();
         crew_dataset_gather(t->train, row, p->rows, x, label);
