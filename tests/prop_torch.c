@@ -2,13 +2,11 @@
  * torch_reference.py. */
 #include "base/mem.h"
 #include "base/rng.h"
-#include "testing.h"
+#include "torch_rig.h"
 #include "train/optimizer.h"
 #include <crew/model.h>
 #include <math.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { ROWS = 33, FEATURES = 12, CLASSES = 5, STEPS = 20 };
 
@@ -70,47 +68,20 @@ static void make_case(void)
     assert_int_equal(fclose(f), 0);
 }
 
-/* Exit status of argv[0], -1: it was killed. Python finds its modules by that name: it must be
- * the right one. */
-static int run(char **argv)
-{
-    int status = -1;
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        execvp(argv[0], argv);
-        _exit(127);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-/* The first python3 that has torch, or NULL. */
-static char *find_python(void)
-{
-    static char first[] = "python3", second[] = "/usr/bin/python3", c[] = "-c",
-                probe[] =
-                    "import importlib.util as u, sys; sys.exit(u.find_spec('torch') is None)";
-    char *first_argv[] = {first, c, probe, NULL}, *second_argv[] = {second, c, probe, NULL};
-    return run(first_argv) == 0 ? first : run(second_argv) == 0 ? second : NULL;
-}
-
 static int ask_torch(void **state)
 {
     (void)state;
     static char script[] = "tests/torch_reference.py", text[RUNS][40];
-    char *argv[5 + RUNS] = {find_python(), script, source, target};
-    if (!argv[0]) {
-        printf("skip: python3-torch is not installed\n");
+    char *argv[5 + RUNS] = {torch_python(), script, source, target};
+    if (!argv[0])
         return 0;
-    }
     make_case();
     for (int i = 0; i < RUNS; i++) {
         snprintf(text[i], sizeof text[i], "%s", runs[i].torch);
         argv[4 + i] = text[i];
     }
     FILE *f = fdopen(mkstemp(target), "rb");
-    assert_int_equal(run(argv), 0);
+    assert_int_equal(torch_run(argv), 0);
     assert_int_equal(fread(want, sizeof want, 1, f), 1);
     fclose(f);
     return 0;
