@@ -69,6 +69,17 @@ run predict "$tmp/names" --data "$tmp/names.csv" --proba
 run predict "$tmp/names" --data "$tmp/names.csv" --json
 holds '"one, two","plain","say \"'
 
+# Weights that are not numbers, of either sign: no number comes out, and JSON stays JSON.
+head='{"__metadata__":{"format":"crew 1","model":"softmax","shape":"1,1,1","classes":"2","class_names":"[]","scale":"none"},'
+head=$head'"layers.0.bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},'
+head=$head'"layers.0.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[8,16]}}'
+printf '\000\001\000\000\000\000\000\000%-256s\000\000\000\000\000\000\000\000\000\000\300\177\000\000\300\377' "$head" >"$tmp/nan"
+printf '1\n2\n' >"$tmp/two.csv"
+run predict "$tmp/nan" --data "$tmp/two.csv" --label none --proba
+[ "$(tr '\n' ' ' <"$tmp/out")" = "0,1 nan,nan nan,nan " ] || miss "--proba of no numbers: $(cat "$tmp/out")"
+run predict "$tmp/nan" --data "$tmp/two.csv" --label none --proba --json
+[ "$(grep -c '^\[null,null\],\{0,1\}$' "$tmp/out")" = 2 ] || miss "JSON of no numbers: $(cat "$tmp/out")"
+
 # Many classes: the largest confusions instead of a table.
 awk 'BEGIN {for (i = 0; i < 400; i++) print (i % 40) "," (i % 7) ",c" (i % 40)}' >"$tmp/many.csv"
 run train -q --data "$tmp/many.csv" --save "$tmp/many" --epochs 1

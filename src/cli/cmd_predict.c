@@ -1,5 +1,6 @@
 #include "cli/query.h"
 #include <jansson.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,14 +68,24 @@ static crew_status name_classes(struct predict *p)
     return CREW_OK;
 }
 
-/* name or number, number, ... of one row; 9 digits bring a float back exactly. */
+/* 9 digits bring a float back exactly. What is none, of weights that are too large or none, has
+ * a sign that says nothing, and JSON has no word for it. */
+static void print_number(const struct predict *p, double x)
+{
+    if (isfinite(x))
+        printf("%.9g", x);
+    else
+        fputs(p->json ? "null" : "nan", stdout);
+}
+
+/* name or number, number, ... of one row */
 static void print_list(const struct predict *p, const float *probability)
 {
     for (uint32_t j = 0; j < p->query.model.shape.classes; j++) {
         if (j)
             putchar(',');
         if (probability)
-            printf("%.9g", (double)probability[j]);
+            print_number(p, (double)probability[j]);
         else
             fputs(p->name[j], stdout);
     }
