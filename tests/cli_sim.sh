@@ -29,6 +29,11 @@ is proxy_regret_s null 20.0
 is explore_share 0.0 0.0
 [ "$(value plan_us | grep -c '^[0-9.e-]*$')" -eq 2 ] || miss "plan_us: $(value plan_us)"
 
+# Without --policy all there are take part.
+run sim --speeds "1 2 4" --rounds 2 --json -q
+value policy | sort >"$tmp/simulated"
+"$CREW" list policies | sed -n 's/^\([a-z][a-z-]*\)  .*/\1/p' | sort | diff - "$tmp/simulated" || miss "not all policies"
+
 # Several seeds: the mean of the single ones, and a standard error.
 for seed in 4 5; do
     run sim --scenario paper-sqrt -w 5 --rounds 50 -p uniform --seed $seed --json -q

@@ -8,7 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-static const char DEFAULT_POLICIES[] = "greedy,fixed,uniform,queue,ata,ata-empirical,adaptive,cohort";
+static const char DEFAULT_POLICIES[] =
+    "greedy,fixed,uniform,queue,ata,ata-empirical,adaptive,cohort";
 static const char BLANK[] = " \t\r\n\v\f";
 
 struct sim {
