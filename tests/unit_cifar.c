@@ -1,6 +1,7 @@
 /* CIFAR-10 and CIFAR-100: records without a magic number, and sets of several files. */
 #include "data/cifar.h"
 #include "data_files.h"
+#include <sys/stat.h>
 #include <zlib.h>
 
 enum { PIXELS = 3072, PLANE = 1024, MOST = 8 };
@@ -148,6 +149,16 @@ static void class_names_stand_beside(void **state)
         assert_string_equal(t.names.name[t.label[0]], "3");
         crew_table_free(&t);
     }
+    char beside[200];
+    snprintf(beside, sizeof beside, "%s/batches.meta.txt", files_dir);
+    for (int folder = 0; folder < 2; folder++) { /* nothing to wait for, nothing to fail at */
+        assert_int_equal(remove(beside), 0);
+        assert_int_equal(folder ? mkdir(beside, 0700) : mkfifo(beside, 0600), 0);
+        t = read_good(path, NULL);
+        assert_string_equal(t.names.name[t.label[0]], "3");
+        crew_table_free(&t);
+    }
+    assert_int_equal(remove(beside), 0);
     struct crew_names names;
     assert_int_equal(crew_cifar_names("x\r\ny", 4, 2, &names),
                      CREW_OK); /* no last line break */

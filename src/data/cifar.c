@@ -9,7 +9,7 @@
 #include "data/array.h"
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 enum { SIDE = 32, PLANE = SIDE * SIDE, COLOURS = 3, PIXELS = COLOURS * PLANE, MAX_PATH = 4096 };
 
@@ -134,6 +134,13 @@ crew_status crew_cifar_names(const char *text, size_t n, uint32_t classes,
     return status;
 }
 
+/* Whatever else has the name, a pipe or a folder, is none of the set's. */
+static bool is_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* Names from the file beside this one, or else the numbers. All classes, also those of which
  * the file has no record. */
 static crew_status name_classes(const struct layout *l, const char *path, struct crew_table *t,
@@ -147,7 +154,7 @@ static crew_status name_classes(const struct layout *l, const char *path, struct
     struct crew_source in;
     int length = snprintf(beside, sizeof beside, "%.*s%s", folder, path, l->class_of);
     t->names_in_order = true;
-    if (length < MAX_PATH && access(beside, F_OK) == 0) {
+    if (length < MAX_PATH && is_file(beside)) {
         crew_status status = crew_source_open(beside, MAX_NAMES, &in, err);
         if (status == CREW_OK) {
             status = crew_cifar_names(in.data, in.size, classes, &t->names);
