@@ -208,6 +208,62 @@ static void steps_have_the_bits_of_their_formulas(void **state)
         }
 }
 
+/* n values, one in four of a kind that comparisons treat specially. */
+static void fill_special(float *x, size_t n, uint32_t a)
+{
+    static const float special[] = {NAN, 0, -0.0f, INFINITY, -INFINITY, 1};
+    fill(x, n, a);
+    for (size_t k = 0; k < n; k++)
+        if (draw(a + 1, k, 4) == 0)
+            x[k] = special[draw(a + 2, k, 6)];
+}
+
+/* These have the same bits, too, whatever their length, and leave alone what is beyond. */
+static void choices_and_sums_have_the_bits_of_their_definitions(void **state)
+{
+    (void)state;
+    enum { MOST = 67, ROWS = 3, ALL = MOST + 1 };
+    float x[ALL], y[ALL], e[ALL], dx[ALL], rows[ROWS * MOST];
+    for (size_t n = 1; n < MOST; n++)
+        for (size_t kind = 0; crew_kernels_at(kind); kind++) {
+            const struct crew_kernels *k = crew_kernels_at(kind);
+            uint32_t a = 50 + 10 * (uint32_t)n;
+            fill_special(x, ALL, a);
+            fill_special(y, ALL, a + 3);
+            fill(e, ALL, a + 6);
+            fill(dx, ALL, a + 7);
+            fill(rows, ROWS * MOST, a + 8);
+            float up[ALL], back[ALL], most[ALL], left[ALL], given[ALL], sum[ALL];
+            memcpy(up, y, sizeof up);
+            memcpy(back, e, sizeof back);
+            memcpy(most, y, sizeof most);
+            memcpy(left, e, sizeof left);
+            memcpy(given, dx, sizeof given);
+            memcpy(sum, e, sizeof sum);
+            k->relu(up, n);
+            k->relu_back(back, y, n);
+            k->maximum(most, x, n);
+            k->give(given, left, x, most, n);
+            k->sum_rows(sum, rows, ROWS, n);
+            for (size_t i = 0; i < n; i++) {
+                float larger = isnan(x[i]) || x[i] > y[i] ? x[i] : y[i], all = e[i];
+                for (size_t r = 0; r < ROWS; r++)
+                    all += rows[r * n + i];
+                dx[i] += x[i] == larger ? e[i] : 0;
+                x[i] = x[i] == larger ? 0 : e[i]; /* what is left to give */
+                assert_memory_equal(&sum[i], &all, sizeof all);
+                assert_memory_equal(&most[i], &larger, sizeof larger);
+                e[i] = y[i] > 0 ? e[i] : 0;
+                y[i] = y[i] < 0 ? 0 : y[i];
+            }
+            assert_memory_equal(up, y, sizeof up);
+            assert_memory_equal(back, e, sizeof back);
+            assert_memory_equal(given, dx, sizeof given);
+            assert_memory_equal(left, x, n * sizeof *left);
+            assert_true(left[n] == e[n] && sum[n] == e[n]);
+        }
+}
+
 /* Where y is not positive the gradient is 0, in the copy and in the sum. */
 static void spreading_masks_and_sums(void **state)
 {
@@ -252,6 +308,7 @@ int main(void)
         cmocka_unit_test(relu_opens_above_0),
         cmocka_unit_test(sums_and_maxima_go_by_column),
         cmocka_unit_test(steps_have_the_bits_of_their_formulas),
+        cmocka_unit_test(choices_and_sums_have_the_bits_of_their_definitions),
         cmocka_unit_test(spreading_masks_and_sums),
     };
     test_print_seed();
