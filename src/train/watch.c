@@ -2,12 +2,14 @@
  * long. A round with such a task is stopped. Where even that does not bring the task back, the
  * trainer is taken from the coordinator, who waits for it: what is left is saved by the caller.
  *
- *   phase    coordinator: COORDINATING -> COMPUTING -> COORDINATING, around the executor's
- * round caller:      COMPUTING -> ABANDONED, and the trainer is its own, but for what tasks
- * use: desks, sums, and the parameters, which it may read Release and acquire on both sides:
- * what the one wrote before, the other sees after overdue  1 + the worker whose task took too
- * long, 0: none. The caller sets it, then stops the round; the coordinator asks once the round
- * is over. Relaxed: it carries no data desk[i].begun_s, task   Wi; relaxed, the caller asks
+ *   phase      coordinator: COORDINATING -> COMPUTING -> COORDINATING, around the executor's
+ *              round; caller: COMPUTING -> ABANDONED, and the trainer is its own, but for what
+ *              tasks use: desks, sums, and the parameters, which it may read. Release and
+ *              acquire on both sides: what the one wrote before, the other sees after
+ *   overdue    1 + the worker whose task took too long, 0: none. The caller sets it, then stops
+ *              the round; the coordinator asks once the round is over. Relaxed: it carries
+ *              no data
+ *   desk[i].begun_s, task   Wi; relaxed, the caller asks
  *   desk[i].longest         C reset, Wi, then C: the pool publishes it */
 #include "base/blas.h"
 #include "base/clock.h"
