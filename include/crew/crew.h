@@ -10,8 +10,8 @@
  *
  * Start reading here. In somebody else's process:
  * - The library never prints, exits, installs a signal handler, or changes binding, signal mask,
- *   floating-point state, locale or environment of the caller's. Threads of its own block all signals, are
- *   called "crew 0", "crew 1" ..., and are gone after destroy.
+ *   floating-point state, locale or environment of the caller's. Threads of its own block all signals but
+ *   SIGBUS, are called "crew 0", "crew 1" ..., and are gone after destroy.
  * - A trainer is used by one thread at a time, except for the two requests, crew_trainer_request_stop() and
  *   crew_trainer_request_checkpoint(); different trainers by different threads, also at once. Where two
  *   trainers have the same cores, a note says so and the later one's waiting threads sleep instead of spinning.

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 #include "cli/generate.h"
+#include "cli/signals.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -204,6 +205,7 @@ int main(int argc, char **argv)
     reserve_standard_files();
     signal(SIGPIPE, SIG_DFL); /* whatever was inherited: a closed pipe ends silently */
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow (ulimit -f) is a write that fails */
+    signals_watch_files();
     if (argc < 2) {
         print_commands(stderr);
         return 2;

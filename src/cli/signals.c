@@ -5,7 +5,7 @@
 
 static crew_trainer *_Atomic running;
 static atomic_int caught;
-static atomic_bool save_asked;
+static atomic_bool save_asked, told;
 
 static void on_stop(int number)
 {
@@ -31,6 +31,28 @@ static void watch(int number, void (*handler)(int))
     sigemptyset(&a.sa_mask);
     if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
         sigaction(number, &a, NULL);
+}
+
+/* Whoever reads a mapped file; several workers may at the same time, and one of them tells. */
+static void on_bus(int number, siginfo_t *info, void *context)
+{
+    static const char text[] =
+        "crew: a data file that is mapped (--data-map) was cut short, or "
+        "cannot be read\n";
+    (void)context;
+    while (info->si_code == BUS_ADRERR && atomic_exchange(&told, true))
+        pause();
+    if (info->si_code == BUS_ADRERR)
+        _exit(write(STDERR_FILENO, text, sizeof text - 1) > 0 ? 3 : 1);
+    signal(number, SIG_DFL); /* anything else: as if it were not watched, once this returns */
+    raise(number);
+}
+
+void signals_watch_files(void)
+{
+    struct sigaction a = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO};
+    sigemptyset(&a.sa_mask);
+    sigaction(SIGBUS, &a, NULL);
 }
 
 void signals_watch(void)

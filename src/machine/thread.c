@@ -12,6 +12,7 @@ int crew_thread_start(pthread_t *thread, void *(*run)(void *), void *arg)
         return e;
     e = pthread_attr_setstacksize(&attr, STACK_BYTES);
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* a mapped file was cut short: the process may have a word to say */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     if (!e)
         e = pthread_create(thread, &attr, run, arg);
