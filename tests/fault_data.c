@@ -133,6 +133,8 @@ static void idx(void **state)
     fault_write_file(fault_path("images/t10k-labels-idx1-ubyte"), labels, sizeof labels);
     choose(fault_path("images"));
     try_opening("IDX", open_chosen);
+    chosen.data_map = "on";
+    try_opening("IDX, mapped", open_chosen);
 }
 
 /* Two numbered files, one for tests, and names. */
@@ -172,20 +174,27 @@ static void put_npy(const char *path, const char *header, const void *data, size
 static void npy(void **state)
 {
     float x[8][2];
-    int64_t y[8];
+    uint8_t y[8];
     (void)state;
     for (int i = 0; i < 8; i++) {
         x[i][0] = (float)i;
         x[i][1] = (float)(i * i % 5);
-        y[i] = i % 2;
+        y[i] = (uint8_t)(i % 2);
     }
     mkdir(fault_path("arrays"), 0777);
     put_npy(fault_path("arrays/x_train.npy"),
             "{'descr': '<f4', 'fortran_order': False, 'shape': (8, 2), }", x, sizeof x);
     put_npy(fault_path("arrays/y_train.npy"),
-            "{'descr': '<i8', 'fortran_order': False, 'shape': (8,), }", y, sizeof y);
+            "{'descr': '|u1', 'fortran_order': False, 'shape': (8,), }", y, sizeof y);
     choose(fault_path("arrays"));
     try_opening("NPY", open_chosen);
+    chosen.data_map = "on";
+    chosen.missing = "mean";
+    try_opening("NPY, mapped", open_chosen);
+    chosen.missing = "refuse";
+    chosen.data_map = "auto";
+    chosen.max_bytes = 150; /* less than its 192 bytes, more than those of the labels */
+    try_opening("NPY, mapped where it does not fit", open_chosen);
 }
 
 static void synthetic(void **state)

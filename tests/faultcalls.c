@@ -418,6 +418,8 @@ WRAP_FAIL(int, bind, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n)
 WRAP_FAIL(int, getrlimit, (__rlimit_resource_t what, struct rlimit *out), (what, out), SYSTEM,
           -1, EINVAL)
 WRAP_FAIL(int, uname, (struct utsname * out), (out), SYSTEM, -1, EFAULT)
+WRAP_FAIL(void *, mmap, (void *at, size_t n, int how, int flags, int fd, off_t from),
+          (at, n, how, flags, fd, from), FILES, MAP_FAILED, ENODEV)
 WRAP_FAIL(int, madvise, (void *p, size_t n, int how), (p, n, how), SYSTEM, -1, EINVAL)
 
 /* OpenBLAS tested itself enough in the other tests: three quarters of the time of a try. */

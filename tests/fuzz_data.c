@@ -25,7 +25,7 @@ static size_t check_rows(const crew_dataset *ds, const struct crew_dataset_info 
     return info.rows;
 }
 
-static bool open_as(const char *path, const char *missing, const char *scale)
+static bool open_as(const char *path, const char *missing, const char *scale, const char *map)
 {
     struct crew_data_config cfg;
     struct crew_data data;
@@ -36,6 +36,7 @@ static bool open_as(const char *path, const char *missing, const char *scale)
     cfg.data = path;
     cfg.missing = missing;
     cfg.scale = scale;
+    cfg.data_map = map;
     cfg.val_fraction = 0.2;
     cfg.max_bytes = 1 << 16;
     if (!fuzz_accepted(crew_data_open(&cfg, &data, &err), &err))
@@ -61,9 +62,10 @@ static bool open_as(const char *path, const char *missing, const char *scale)
 static bool run(const uint8_t *data, size_t n)
 {
     const char *path = fuzz_file(data, n);
-    bool accepted = open_as(path, "refuse", "unit");
-    accepted |= open_as(path, "mean", "standard");
-    accepted |= open_as(path, "zero", "none");
+    bool accepted = open_as(path, "refuse", "unit", "off");
+    accepted |= open_as(path, "mean", "standard", "on");
+    accepted |= open_as(path, "zero", "none", "auto");
+    accepted |= open_as(path, "mean", "standard", "off");
     return accepted;
 }
 

@@ -59,6 +59,11 @@ struct crew_data_config {
     uint64_t max_bytes;     /**< most bytes one input may unpack to; a gzip bomb stops here */
     uint64_t seed;          /**< which rows are set aside; synthetic data; 1. Not in the table: the
                                  trainer's seed of that name is to be copied here */
+    /** "on": the rows of each file stay where they are, and are scaled when they are read; the same bits as
+     *  otherwise. Uncompressed IDX of unsigned bytes and NPY of u1 or <f4, one file a part; another one is
+     *  refused. "auto": only where the file is larger than max_bytes leaves room for. "off": never. A mapped
+     *  file must stay as it is until the data is closed: to read what was cut off is SIGBUS. */
+    const char *data_map;
 };
 
 /** The table behind struct crew_data_config: command line, config files, help. */
@@ -79,7 +84,7 @@ struct crew_data {
     struct crew_scaler scaler; /**< fitted on the training rows, already applied to all three */
 };
 
-/** Read, split and scale. On failure out is zeroed and err names file, line or byte. Any thread.
+/** Read or map, split and scale. On failure out is zeroed and err names file, line or byte. Any thread.
  *  Cost: one pass over the input and one over the features. */
 CREW_CHECKED CREW_API crew_status crew_data_open(const struct crew_data_config *cfg,
                                                  struct crew_data *out, struct crew_error *err);

@@ -3,8 +3,8 @@
 
 void query_options(struct crew_option *out)
 {
-    static const char *const names[QUERY_OPTIONS] = {"data", "label", "missing",
-                                                     "max-input-bytes", NULL};
+    static const char *const names[QUERY_OPTIONS] = {
+        "data", "label", "missing", "max-input-bytes", "data-map", NULL};
     pick_options(crew_data_options(), names, out);
     out[0].value = ""; /* no default: it would answer about rows that nobody asked about */
     out[0].help =

@@ -4,7 +4,7 @@
 
 #include "cli/cli.h"
 
-enum { QUERY_OPTIONS = 5 };
+enum { QUERY_OPTIONS = 6 };
 
 struct query {
     struct crew_data_config cfg;

@@ -24,9 +24,9 @@ enum crew_idx_look {
 };
 enum crew_idx_look crew_idx_look(const struct crew_source *in);
 
-/* Check that the file holds the array and nothing else, then convert it. */
-CREW_CHECKED crew_status crew_array_to_table(const struct crew_array *a,
-                                             const struct crew_source *in,
+/* Check that the file holds the array and nothing else, then convert it; of a mapped file whose
+ * rows can be used as they stand, take over the mapping. */
+CREW_CHECKED crew_status crew_array_to_table(const struct crew_array *a, struct crew_source *in,
                                              const struct crew_read_how *how,
                                              struct crew_table *out, struct crew_error *err);
 

@@ -181,6 +181,11 @@ static crew_status read_cifar(struct crew_source *in, const struct crew_read_how
     const uint8_t *p = (const uint8_t *)in->data;
     if (!whole)
         return damaged(l, in, err);
+    if (how->map == CREW_MAP_ON)
+        return crew_fail(err, CREW_EFORMAT,
+                         "data-map is on, but %s has the colours of a pixel in three "
+                         "planes; " CREW_MAPPED_FORMATS,
+                         in->path);
     out->unit = "row";
     TRY(crew_table_alloc_bytes(out, in->path, in->size / record_bytes(l), PIXELS, true,
                                how->max_bytes, err));
@@ -198,4 +203,4 @@ static crew_status read_cifar(struct crew_source *in, const struct crew_read_how
     return CREW_OK;
 }
 
-const struct crew_reader crew_cifar_reader = {"cifar", detect_cifar, read_cifar};
+const struct crew_reader crew_cifar_reader = {"cifar", true, detect_cifar, read_cifar};

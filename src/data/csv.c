@@ -282,4 +282,4 @@ static bool detect_csv(const struct crew_source *in)
     return !memchr(in->data, '\0', in->size);
 }
 
-const struct crew_reader crew_csv_reader = {"csv", detect_csv, read_csv};
+const struct crew_reader crew_csv_reader = {"csv", false, detect_csv, read_csv};

@@ -15,8 +15,12 @@ static void store_free(struct crew_store *s, uint32_t classes)
     crew_free(s->class_name);
     crew_free(s->label);
     crew_free(s->x);
-    crew_free(s->byte);
+    if (!s->map.base)
+        crew_free(s->byte);
     crew_byte_scale_free(&s->scale);
+    crew_float_scale_free(&s->float_scale);
+    crew_free(s->fill);
+    crew_map_close(&s->map);
     crew_free(s);
 }
 
@@ -43,7 +47,9 @@ void *crew_dataset_memory(const crew_dataset *ds, size_t *bytes)
 {
     const struct crew_store *s = ds->store;
     size_t cells = s->rows * ds->info.features;
-    *bytes = s->byte ? cells : s->x ? cells * sizeof *s->x : 0;
+    *bytes = s->map.base ? 0 : s->byte ? cells : s->x ? cells * sizeof *s->x : 0;
+    if (s->map.base)
+        return NULL;
     return s->byte ? (void *)s->byte : s->x;
 }
 
@@ -92,8 +98,13 @@ crew_status crew_dataset_from_table(struct crew_table *t, const struct crew_name
     ds->store->rows = t->rows;
     ds->x = ds->store->x = t->x;
     ds->store->byte = t->byte;
+    ds->store->at = t->at;
+    ds->store->least = t->least;
+    ds->store->most = t->most;
+    ds->store->map = t->map;
     t->x = NULL;
     t->byte = NULL;
+    t->map = (struct crew_map){0};
     if (classes) {
         ds->label = ds->store->label = t->label;
         t->label = NULL;
@@ -159,20 +170,43 @@ void crew_dataset_gather(const crew_dataset *ds, const uint32_t *row, size_t n, 
     size_t features = ds->info.features;
     for (size_t i = 0; i < n; i++) {
         size_t at = ds->row ? ds->row[row[i]] : row[i];
+        const struct crew_store *s = ds->store;
         if (ds->x)
             memcpy(x + i * features, ds->x + at * features, features * sizeof *x);
+        else if (s->byte)
+            crew_byte_scale_row(&s->scale, s->byte + at * features, ds->info.features,
+                                x + i * features);
         else
-            crew_byte_scale_row(&ds->store->scale, ds->store->byte + at * features,
-                                ds->info.features, x + i * features);
+            crew_float_scale_row(&s->float_scale, s->at + at * features * sizeof *x, s->fill,
+                                 ds->info.features, x + i * features);
         if (label)
             label[i] = ds->label ? ds->label[at] : 0;
     }
+}
+
+crew_status crew_dataset_fill(crew_dataset *ds, const float *mean, struct crew_error *err)
+{
+    struct crew_store *s = ds->store;
+    uint32_t features = ds->info.features;
+    if (s->x)
+        crew_missing_fill(s->x, s->rows, features, mean);
+    if (!s->at)
+        return CREW_OK;
+    crew_free(s->fill);
+    s->fill = crew_alloc(features * sizeof *s->fill);
+    if (!s->fill)
+        return crew_fail(err, CREW_ENOMEM, "not enough memory for %u means", features);
+    memcpy(s->fill, mean, features * sizeof *mean);
+    return CREW_OK;
 }
 
 crew_status crew_dataset_scale(crew_dataset *ds, const struct crew_scaler *scaler,
                                const char *path, struct crew_error *err)
 {
     struct crew_store *s = ds->store;
+    if (s->at)
+        return crew_float_scale_set(&s->float_scale, scaler, s->at, s->rows, s->least, s->most,
+                                    s->fill, path, err);
     return s->byte ? crew_byte_scale_set(&s->scale, scaler, s->byte, s->rows, path, err)
                    : crew_scaler_apply(scaler, s->x, s->rows, path, err);
 }

@@ -67,4 +67,4 @@ static crew_status read_idx(struct crew_source *in, const struct crew_read_how *
     return crew_array_to_table(&a, in, how, out, err);
 }
 
-const struct crew_reader crew_idx_reader = {"idx", detect_idx, read_idx};
+const struct crew_reader crew_idx_reader = {"idx", true, detect_idx, read_idx};

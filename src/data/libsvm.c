@@ -143,4 +143,4 @@ static bool detect_libsvm(const struct crew_source *in)
     return false;
 }
 
-const struct crew_reader crew_libsvm_reader = {"libsvm", detect_libsvm, read_libsvm};
+const struct crew_reader crew_libsvm_reader = {"libsvm", false, detect_libsvm, read_libsvm};

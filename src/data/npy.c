@@ -150,4 +150,4 @@ static crew_status read_npy(struct crew_source *in, const struct crew_read_how *
     return crew_array_to_table(&a, in, how, out, err);
 }
 
-const struct crew_reader crew_npy_reader = {"npy", detect_npy, read_npy};
+const struct crew_reader crew_npy_reader = {"npy", true, detect_npy, read_npy};

@@ -36,6 +36,10 @@ static const struct crew_option options[] = {
         "share of all rows set aside for testing when the data has no test rows of its own"),
     ROW("max-input-bytes", 0, U64, max_bytes, 1, 0x1p62, "4294967296", "BYTES",
         "most memory that one input may unpack to, never more than half of what is free"),
+    ROW("data-map", 0, STRING, data_map, 0, 0, "auto", "HOW",
+        "use rows as they stand in the file (uncompressed IDX of bytes, NPY of u1 or <f4) "
+        "instead "
+        "of reading them into memory: on, off, auto (where they would not fit)"),
     {.type = CREW_OPTION_END}};
 
 const struct crew_option *crew_data_options(void)
@@ -79,8 +83,9 @@ static crew_status begin(struct opening *o, const struct crew_data_config *given
 {
     static const char *const missing[] = {"refuse", "mean", "zero"};
     static const char *const scaling[] = {"none", "unit", "standard"};
+    static const char *const mapping[] = {"off", "auto", "on"};
     const struct crew_data_config *cfg = &o->cfg;
-    uint32_t m, s;
+    uint32_t m, s, map;
     *o = (struct opening){0};
     if (given->struct_size < offsetof(struct crew_data_config, test))
         return crew_fail(err, CREW_EINVAL,
@@ -97,15 +102,22 @@ static crew_status begin(struct opening *o, const struct crew_data_config *given
         return crew_fail(err, CREW_EINVAL, "data is not set");
     TRY(choice("missing", cfg->missing, missing, 3, &m, err));
     TRY(choice("scale", cfg->scale, scaling, 3, &s, err));
+    TRY(choice("data-map", cfg->data_map, mapping, 3, &map, err));
     if (!(cfg->val_fraction >= 0 && cfg->val_fraction <= 0.9))
         return crew_fail(err, CREW_EINVAL, "val-fraction is %g, must be 0..0.9",
                          cfg->val_fraction);
     if (!(cfg->test_fraction >= 0 && cfg->test_fraction <= 0.9))
         return crew_fail(err, CREW_EINVAL, "test-fraction is %g, must be 0..0.9",
                          cfg->test_fraction);
+    if (map == CREW_MAP_ON && crew_synth_is(cfg->data))
+        return crew_fail(err, CREW_EINVAL, "data-map is on, but %s is made in memory",
+                         cfg->data);
     o->scaling = (enum crew_scaling)s;
-    o->how = (struct crew_read_how){
-        .label = cfg->label, .missing = (enum crew_missing)m, .max_bytes = cfg->max_bytes};
+    o->how = (struct crew_read_how){.label = cfg->label,
+                                    .missing = (enum crew_missing)m,
+                                    .max_bytes = cfg->max_bytes,
+                                    .map = (enum crew_mapping)map,
+                                    .room = cfg->max_bytes};
     return CREW_OK;
 }
 
@@ -133,6 +145,7 @@ static crew_status read_labels(const char *path, const char *rows_path, struct c
     struct crew_table labels;
     struct crew_read_how any = *how;
     any.features = 0;
+    any.map = CREW_MAP_OFF;
     TRY(crew_table_read(path, &any, &labels, err));
     crew_status status = CREW_OK;
     if (labels.features != 0)
@@ -150,6 +163,16 @@ static crew_status read_labels(const char *path, const char *rows_path, struct c
     return status;
 }
 
+/* What is still to be read must leave room for what was: half of what is free may become
+ * numbers, and the other half is for the file that they are read from. */
+static void leave_room(struct opening *o)
+{
+    uint64_t held = 0;
+    for (unsigned p = 0; p < CREW_PARTS; p++)
+        held += crew_table_bytes(&o->table[p]);
+    o->how.room = held / 2 < o->cfg.max_bytes ? o->cfg.max_bytes - held / 2 : 0;
+}
+
 /* The file of the part, and those that follow it. */
 static crew_status read_files(const struct opening *o, enum crew_part part,
                               struct crew_table *out, struct crew_error *err)
@@ -157,6 +180,14 @@ static crew_status read_files(const struct opening *o, enum crew_part part,
     uint32_t n = o->files.n_more[part] + 1;
     if (n == 1)
         return crew_table_read(o->files.rows[part], &o->how, out, err);
+    if (o->how.map == CREW_MAP_ON)
+        return crew_fail(
+            err, CREW_EFORMAT,
+            "data-map is on, but the rows of %s are in %u files; only one file can "
+            "be mapped",
+            o->cfg.data, n);
+    struct crew_read_how each = o->how;
+    each.map = CREW_MAP_OFF;
     struct crew_table *t = crew_zalloc(n * sizeof *t);
     const char **path = crew_zalloc(n * sizeof *path);
     crew_status status = t && path ? CREW_OK : CREW_ENOMEM;
@@ -164,7 +195,7 @@ static crew_status read_files(const struct opening *o, enum crew_part part,
         (void)crew_fail(err, status, "not enough memory for %u files", n);
     for (uint32_t i = 0; status == CREW_OK && i < n; i++) {
         path[i] = i ? o->files.more[part][i - 1] : o->files.rows[part];
-        status = crew_table_read(path[i], &o->how, &t[i], err);
+        status = crew_table_read(path[i], &each, &t[i], err);
     }
     if (status == CREW_OK)
         status = crew_table_join(t, path, n, o->how.max_bytes, err);
@@ -185,6 +216,7 @@ static crew_status read_part(struct opening *o, enum crew_part part, struct crew
     const struct crew_dataset_entry *e = o->files.entry;
     struct crew_table *t = &o->table[part];
     bool unlabelled = o->cfg.label && strcmp(o->cfg.label, "none") == 0;
+    leave_room(o);
     TRY(read_files(o, part, t, err));
     if (t->features == 0)
         return crew_fail(err, CREW_EFORMAT,
@@ -300,8 +332,8 @@ static crew_status fill_and_scale(struct opening *o, struct crew_data *out,
     for (unsigned p = 0;
          status == CREW_OK && o->how.missing != CREW_MISSING_REFUSE && p < CREW_PARTS; p++) {
         crew_dataset *ds = *part_of(out, p);
-        if (ds && ds->store->x && (p == CREW_PART_TRAIN || ds->store != out->train->store))
-            crew_missing_fill(ds->store->x, ds->store->rows, features, mean);
+        if (ds && (p == CREW_PART_TRAIN || ds->store != out->train->store))
+            status = crew_dataset_fill(ds, mean, err);
     }
     crew_free(mean);
     if (status == CREW_OK)
@@ -311,6 +343,7 @@ static crew_status fill_and_scale(struct opening *o, struct crew_data *out,
         if (ds && (p == CREW_PART_TRAIN || ds->store != out->train->store))
             status = crew_dataset_scale(ds, &out->scaler, path_of(o, p), err);
     }
+    crew_map_shuffled(&out->train->store->map); /* others are read in order */
     return status;
 }
 
@@ -363,16 +396,21 @@ static crew_status read_for(struct opening *o, const struct crew_data_expect *ex
     return read_part(o, *part, err);
 }
 
-/* The training means are gone; only a standard scaling remembers them. */
-static crew_status fill_for(const struct opening *o, const struct crew_scaler *scaler,
-                            struct crew_table *t, const char *path, struct crew_error *err)
+/* What missing values become, zero [features] or: the training means are gone; only a standard
+ * scaling remembers them. *mean is NULL where nothing is missing. */
+static crew_status means_for(const struct opening *o, const struct crew_scaler *scaler,
+                             const struct crew_table *t, const float *zero, const char *path,
+                             const float **mean, struct crew_error *err)
 {
-    const float *mean = NULL;
     size_t cells = t->rows * t->features, i = 0;
-    while (t->x && i < cells && !isnan(t->x[i]))
-        i++;
-    if (!t->x || i == cells)
+    *mean = NULL;
+    if (o->how.missing == CREW_MISSING_REFUSE || t->byte)
         return CREW_OK;
+    while (i < cells && !isnan(crew_table_value(t, i)))
+        i++;
+    if (i == cells)
+        return CREW_OK;
+    *mean = zero;
     if (o->how.missing == CREW_MISSING_MEAN) {
         if (!scaler || scaler->kind != CREW_SCALE_STANDARD)
             return crew_fail(
@@ -380,9 +418,8 @@ static crew_status fill_for(const struct opening *o, const struct crew_scaler *s
                 "%s, row %zu has a missing value, and the model does not know the "
                 "training means (only scale standard keeps them); missing may be zero",
                 path, i / t->features + 1);
-        mean = scaler->offset;
+        *mean = scaler->offset;
     }
-    crew_missing_fill(t->x, t->rows, t->features, mean);
     return CREW_OK;
 }
 
@@ -402,10 +439,17 @@ crew_status crew_data_open_for(const struct crew_data_config *cfg,
         status = crew_classes_named(expect->class_names, expect->classes, &o.classes, err);
     if (status == CREW_OK && labelled)
         status = crew_classes_apply(&o.classes, t, path, err);
+    float *zero = status == CREW_OK ? crew_zalloc(t->features * sizeof *zero) : NULL;
+    const float *mean = NULL;
+    if (status == CREW_OK && !zero)
+        status = crew_fail(err, CREW_ENOMEM, "not enough memory for %u means", t->features);
     if (status == CREW_OK)
-        status = fill_for(&o, expect->scaler, t, path, err);
+        status = means_for(&o, expect->scaler, t, zero, path, &mean, err);
     if (status == CREW_OK)
         status = crew_dataset_from_table(t, labelled ? &o.classes : NULL, out, err);
+    if (status == CREW_OK && mean)
+        status = crew_dataset_fill(*out, mean, err);
+    crew_free(zero);
     if (status == CREW_OK && expect->scaler)
         status = crew_dataset_scale(*out, expect->scaler, path, err);
     if (status != CREW_OK) {

@@ -4,6 +4,7 @@
 #include "base/stats.h"
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 /* Features that are scaled together: the pixels of one channel of an image share a range, so
  * that a pixel which is hardly ever lit is not blown up. Plain rows: each on its own. */
@@ -82,6 +83,12 @@ static inline double scaled(double x, double offset, double factor)
     return (x - offset) * factor;
 }
 
+static crew_status too_large(const char *path, size_t row, struct crew_error *err)
+{
+    return crew_fail(err, CREW_EFORMAT, "%s, row %zu: a value is too large to be scaled", path,
+                     row + 1);
+}
+
 crew_status crew_scaler_apply(const struct crew_scaler *scaler, float *x, size_t rows,
                               const char *path, struct crew_error *err)
 {
@@ -97,8 +104,7 @@ crew_status crew_scaler_apply(const struct crew_scaler *scaler, float *x, size_t
             x[j] = (float)v;
         }
         if (!finite)
-            return crew_fail(err, CREW_EFORMAT,
-                             "%s, row %zu: a value is too large to be scaled", path, i + 1);
+            return too_large(path, i, err);
     }
     return CREW_OK;
 }
@@ -127,8 +133,7 @@ static crew_status check_bytes(const struct crew_scaler *s, uint32_t j, const ui
     for (size_t i = 0; i < rows; i++) {
         double v = byte[i * s->features + j];
         if (!(fabs(scaled(v, (double)s->offset[j], (double)s->factor[j])) <= (double)FLT_MAX))
-            return crew_fail(err, CREW_EFORMAT,
-                             "%s, row %zu: a value is too large to be scaled", path, i + 1);
+            return too_large(path, i, err);
     }
     return CREW_OK;
 }
@@ -182,6 +187,79 @@ void crew_byte_scale_row(const struct crew_byte_scale *s, const uint8_t *restric
     else
         for (uint32_t j = 0; j < features; j++)
             x[j] = byte[j];
+}
+
+/* ---- Floats that stay as they are ---- */
+
+void crew_float_scale_free(struct crew_float_scale *s)
+{
+    crew_free(s->offset);
+    crew_free(s->factor);
+    *s = (struct crew_float_scale){0};
+}
+
+/* All rows, as they will be read. */
+static crew_status check_floats(const struct crew_float_scale *s, const char *at, size_t rows,
+                                uint32_t features, const float *fill, const char *path,
+                                struct crew_error *err)
+{
+    static const struct crew_float_scale as_it_is = {NULL, NULL};
+    float *x = crew_alloc(features * sizeof *x);
+    crew_status status = CREW_OK;
+    if (!x)
+        return crew_fail(err, CREW_ENOMEM, "not enough memory to scale %u features", features);
+    for (size_t i = 0; status == CREW_OK && i < rows; i++) {
+        crew_float_scale_row(&as_it_is, at + i * features * sizeof *x, fill, features, x);
+        for (uint32_t j = 0; status == CREW_OK && j < features; j++)
+            if (!(fabs(scaled((double)x[j], s->offset[j], s->factor[j])) <= (double)FLT_MAX))
+                status = too_large(path, i, err);
+    }
+    crew_free(x);
+    return status;
+}
+
+crew_status crew_float_scale_set(struct crew_float_scale *out, const struct crew_scaler *scaler,
+                                 const char *at, size_t rows, float least, float most,
+                                 const float *fill, const char *path, struct crew_error *err)
+{
+    uint32_t n = scaler->features;
+    bool harmless = true; /* a straight line is furthest at its ends */
+    crew_float_scale_free(out);
+    if (scaler->kind == CREW_SCALE_NONE)
+        return CREW_OK;
+    out->offset = crew_alloc(n * sizeof *out->offset);
+    out->factor = crew_alloc(n * sizeof *out->factor);
+    if (!out->offset || !out->factor) {
+        crew_float_scale_free(out);
+        return crew_fail(err, CREW_ENOMEM, "not enough memory to scale %u features", n);
+    }
+    for (uint32_t j = 0; j < n; j++) {
+        double offset = out->offset[j] = (double)scaler->offset[j];
+        double factor = out->factor[j] = (double)scaler->factor[j];
+        harmless &= fabs(scaled((double)least, offset, factor)) <= (double)FLT_MAX &&
+                    fabs(scaled((double)most, offset, factor)) <= (double)FLT_MAX;
+    }
+    return harmless ? CREW_OK : check_floats(out, at, rows, n, fill, path, err);
+}
+
+/* Its value even where the processor takes subnormal operands for 0. */
+static inline double exact(float v)
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    double tiny = (double)(int32_t)(bits & 0x7fffff) * 0x1p-149;
+    return bits & 0x7f800000 ? (double)v : bits >> 31 ? -tiny : tiny;
+}
+
+void crew_float_scale_row(const struct crew_float_scale *s, const char *at, const float *fill,
+                          uint32_t features, float *x)
+{
+    const double *offset = s->offset, *factor = s->factor;
+    memcpy(x, at, features * sizeof *x);
+    if (fill)
+        crew_missing_fill(x, 1, features, fill);
+    for (uint32_t j = 0; offset && j < features; j++)
+        x[j] = (float)scaled(exact(x[j]), offset[j], factor[j]);
 }
 
 /* ---- Missing values ---- */

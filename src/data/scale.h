@@ -32,6 +32,22 @@ void crew_byte_scale_free(struct crew_byte_scale *s);
 void crew_byte_scale_row(const struct crew_byte_scale *s, const uint8_t *byte,
                          uint32_t features, float *x);
 
+/* The same for floats that stay as they are; least and most of all their values. fill as in
+ * crew_float_scale_row(). */
+struct crew_float_scale {
+    double *offset, *factor; /* [features] or NULL: each is its value */
+};
+CREW_CHECKED crew_status crew_float_scale_set(struct crew_float_scale *out,
+                                              const struct crew_scaler *scaler, const char *at,
+                                              size_t rows, float least, float most,
+                                              const float *fill, const char *path,
+                                              struct crew_error *err);
+void crew_float_scale_free(struct crew_float_scale *s);
+/* One row: floats of any alignment at `at` [features] to x. fill [features]: what NaN becomes
+ * before, or NULL: nothing is missing. Also on threads to which subnormal numbers are 0. */
+void crew_float_scale_row(const struct crew_float_scale *s, const char *at, const float *fill,
+                          uint32_t features, float *x);
+
 /* Mean of each feature over the training rows that have it, mean [features]. */
 CREW_CHECKED crew_status crew_missing_means(const crew_dataset *train, float *mean,
                                             struct crew_error *err);

@@ -169,8 +169,20 @@ done:
     return status;
 }
 
+crew_status crew_source_map(const char *path, struct crew_source *out, struct crew_error *err)
+{
+    *out = (struct crew_source){.path = path};
+    TRY(crew_map_open(path, &out->map, err));
+    out->data = out->map.base;
+    out->size = out->map.bytes;
+    return CREW_OK;
+}
+
 void crew_source_close(struct crew_source *s)
 {
-    crew_free(s->data);
+    if (s->map.base)
+        crew_map_close(&s->map);
+    else
+        crew_free(s->data);
     *s = (struct crew_source){0};
 }

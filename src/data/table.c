@@ -3,13 +3,12 @@
 #include "base/mem.h"
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 
-/* `each`: bytes of a feature. */
-static crew_status alloc(struct crew_table *t, const char *path, size_t rows, size_t features,
-                         size_t each, bool labels, uint64_t max_bytes, struct crew_error *err)
+/* Rows and features within what is supported. */
+static crew_status check_counts(const char *path, size_t rows, size_t features,
+                                struct crew_error *err)
 {
-    size_t cells, bytes;
-    void *memory;
     if (rows == 0)
         return crew_fail(err, CREW_EFORMAT, "%s has no rows", path);
     if (rows > UINT32_MAX)
@@ -18,6 +17,24 @@ static crew_status alloc(struct crew_table *t, const char *path, size_t rows, si
     if (features > CREW_MAX_FEATURES)
         return crew_fail(err, CREW_EFORMAT, "%s has %zu features, at most %d are supported",
                          path, features, CREW_MAX_FEATURES);
+    return CREW_OK;
+}
+
+static void set_shape(struct crew_table *t, size_t rows, size_t features)
+{
+    t->rows = rows;
+    t->features = (uint32_t)features;
+    t->height = t->depth = 1;
+    t->width = t->features;
+}
+
+/* `each`: bytes of a feature. */
+static crew_status alloc(struct crew_table *t, const char *path, size_t rows, size_t features,
+                         size_t each, bool labels, uint64_t max_bytes, struct crew_error *err)
+{
+    size_t cells, bytes;
+    void *memory;
+    TRY(check_counts(path, rows, features, err));
     if (!crew_mul(rows, features, &cells) || !crew_mul(cells, each, &bytes) ||
         bytes > max_bytes)
         return crew_fail(err, CREW_ENOMEM,
@@ -34,10 +51,7 @@ static crew_status alloc(struct crew_table *t, const char *path, size_t rows, si
         return crew_fail(err, CREW_ENOMEM,
                          "not enough memory for %zu rows of %zu features of %s", rows, features,
                          path);
-    t->rows = rows;
-    t->features = (uint32_t)features;
-    t->height = t->depth = 1;
-    t->width = t->features;
+    set_shape(t, rows, features);
     return CREW_OK;
 }
 
@@ -53,6 +67,21 @@ crew_status crew_table_alloc_bytes(struct crew_table *t, const char *path, size_
                                    struct crew_error *err)
 {
     return alloc(t, path, rows, features, sizeof *t->byte, labels, max_bytes, err);
+}
+
+crew_status crew_table_map(struct crew_table *t, struct crew_source *in, const char *data,
+                           size_t rows, size_t features, uint32_t each, struct crew_error *err)
+{
+    TRY(check_counts(in->path, rows, features, err));
+    t->map = in->map;
+    in->map = (struct crew_map){0};
+    in->data = NULL;
+    if (each == sizeof *t->byte)
+        t->byte = (uint8_t *)t->map.base + (data - t->map.base);
+    else
+        t->at = data;
+    set_shape(t, rows, features);
+    return CREW_OK;
 }
 
 static bool same_classes(const struct crew_names *a, const struct crew_names *b)
@@ -120,7 +149,9 @@ crew_status crew_table_join(struct crew_table *part, const char *const *path, ui
 void crew_table_free(struct crew_table *t)
 {
     crew_free(t->x);
-    crew_free(t->byte);
+    if (!t->map.base)
+        crew_free(t->byte);
+    crew_map_close(&t->map);
     crew_free(t->label);
     crew_names_free(&t->names);
     *t = (struct crew_table){0};
@@ -164,32 +195,86 @@ static const struct {
     {"\xfe\xff", "UTF-16 text"},
 };
 
-crew_status crew_table_read(const char *path, const struct crew_read_how *how,
-                            struct crew_table *out, struct crew_error *err)
+/* In the order of asking: magic numbers first, but that of IDX is short and CIFAR's name is
+ * none the less sure; CSV takes any text that is left. */
+static const struct crew_reader *const readers[] = {&crew_npy_reader, &crew_cifar_reader,
+                                                    &crew_idx_reader, &crew_libsvm_reader,
+                                                    &crew_csv_reader};
+
+/* Whose file it is, NULL: nobody's, or, where it is mapped, not that of a reader who could do
+ * with that. *what: why nobody's. */
+static const struct crew_reader *reader_of(const struct crew_source *in, const char **what)
 {
-    /* In the order of asking: magic numbers first, but that of IDX is short and CIFAR's name is
-     * none the less sure; CSV takes any text that is left. */
-    static const struct crew_reader *const readers[] = {&crew_npy_reader, &crew_cifar_reader,
-                                                        &crew_idx_reader, &crew_libsvm_reader,
-                                                        &crew_csv_reader};
-    struct crew_source in;
-    *out = (struct crew_table){0};
-    TRY(crew_source_open(path, how->max_bytes, &in, err));
     const struct crew_reader *reader = NULL;
     for (size_t i = 0; !reader && i < sizeof readers / sizeof *readers; i++)
-        reader = readers[i]->detect(&in) ? readers[i] : NULL;
-    const char *what = "in no format known here (CSV, IDX, NPY, libsvm, CIFAR's "
-                       "*.bin, each also gzipped)";
+        if (readers[i]->binary || !in->map.base)
+            reader = readers[i]->detect(in) ? readers[i] : NULL;
+    *what = "in no format known here (CSV, IDX, NPY, libsvm, CIFAR's "
+            "*.bin, each also gzipped)";
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
         size_t n = strlen(foreign[i].magic);
-        if (in.size >= n && memcmp(in.data, foreign[i].magic, n) == 0) {
-            what = foreign[i].what;
+        if (in->size >= n && memcmp(in->data, foreign[i].magic, n) == 0) {
+            *what = foreign[i].what;
             reader = NULL;
         }
     }
-    crew_status status = reader ? reader->read(&in, how, out, err)
-                                : crew_fail(err, CREW_EFORMAT, "%s is %s", in.path, what);
+    return reader;
+}
+
+/* Should its rows be mapped, if they can be? */
+static bool asks_for_map(const char *path, const struct crew_read_how *how)
+{
+    struct stat st;
+    if (how->map != CREW_MAP_AUTO)
+        return how->map == CREW_MAP_ON;
+    return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+           (uint64_t)st.st_size > how->room;
+}
+
+/* Read a mapped file; its rows stay there if they can. *done is false where the file is for
+ * those who read text, or packed. */
+static crew_status read_mapped(const char *path, const struct crew_read_how *how,
+                               struct crew_table *out, bool *done, struct crew_error *err)
+{
+    struct crew_source in;
+    const char *what;
+    bool must = how->map == CREW_MAP_ON;
+    *done = must;
+    if (must && strcmp(path, "-") == 0)
+        return crew_fail(err, CREW_EINPUT, "standard input cannot be mapped (data-map is on)");
+    crew_status status = crew_source_map(path, &in, must ? err : NULL);
+    if (status != CREW_OK)
+        return must ? status : CREW_OK;
+    const struct crew_reader *reader = reader_of(&in, &what);
+    *done = must || reader;
+    if (reader)
+        status = reader->read(&in, how, out, err);
+    else if (must)
+        status = crew_fail(err, CREW_EFORMAT,
+                           "data-map is on, but %s is text, packed or of "
+                           "no format known here; " CREW_MAPPED_FORMATS,
+                           path);
     crew_source_close(&in);
+    return status;
+}
+
+crew_status crew_table_read(const char *path, const struct crew_read_how *how,
+                            struct crew_table *out, struct crew_error *err)
+{
+    struct crew_source in;
+    const char *what;
+    crew_status status = CREW_OK;
+    bool done = false;
+    *out = (struct crew_table){0};
+    if (asks_for_map(path, how))
+        status = read_mapped(path, how, out, &done, err);
+    if (!done) {
+        TRY(crew_source_open(path, how->max_bytes, &in, err));
+        const struct crew_reader *reader = reader_of(&in, &what);
+        status = reader ? reader->read(&in, how, out, err)
+                        : crew_fail(err, CREW_EFORMAT, "%s is %s", in.path, what);
+        crew_source_close(&in);
+    }
     if (status != CREW_OK)
         crew_table_free(out);
     return status;
