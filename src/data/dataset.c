@@ -164,10 +164,25 @@ void crew_dataset_info(const crew_dataset *ds, struct crew_dataset_info *out)
     *out = ds->info;
 }
 
+/* What is on disk is asked for all at once: a page fault at a time, rows come several times
+ * slower, and little memory is all the same. */
+static void expect_rows(const crew_dataset *ds, const uint32_t *row, size_t n)
+{
+    const struct crew_store *s = ds->store;
+    const char *base = s->byte ? (const char *)s->byte : s->at;
+    size_t bytes = ds->info.features * (s->byte ? sizeof *s->byte : sizeof(float));
+    for (size_t i = 0; n > 1 && i < n; i++) {
+        size_t at = ds->row ? ds->row[row[i]] : row[i];
+        crew_map_expect(&s->map, base + at * bytes, bytes);
+    }
+}
+
 void crew_dataset_gather(const crew_dataset *ds, const uint32_t *row, size_t n, float *x,
                          uint32_t *label)
 {
     size_t features = ds->info.features;
+    if (ds->store->map.base)
+        expect_rows(ds, row, n);
     for (size_t i = 0; i < n; i++) {
         size_t at = ds->row ? ds->row[row[i]] : row[i];
         const struct crew_store *s = ds->store;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 crew_status crew_map_open(const char *path, struct crew_map *out, struct crew_error *err)
 {
@@ -22,7 +23,7 @@ crew_status crew_map_open(const char *path, struct crew_map *out, struct crew_er
     } else if (base == MAP_FAILED) {
         status = crew_fail(err, CREW_EINPUT, "cannot map %s: %s", path, strerror(errno));
     } else {
-        *out = (struct crew_map){base, (size_t)bytes};
+        *out = (struct crew_map){base, (size_t)bytes, (size_t)sysconf(_SC_PAGESIZE)};
         (void)madvise(base, out->bytes, MADV_SEQUENTIAL); /* advice only */
     }
     fclose(in); /* the mapping stays */
@@ -40,4 +41,10 @@ void crew_map_shuffled(const struct crew_map *map)
 {
     if (map->base)
         (void)madvise(map->base, map->bytes, MADV_RANDOM);
+}
+
+void crew_map_expect(const struct crew_map *map, const void *at, size_t bytes)
+{
+    size_t offset = (size_t)((const char *)at - map->base), before = offset % map->page;
+    (void)madvise(map->base + (offset - before), before + bytes, MADV_WILLNEED);
 }

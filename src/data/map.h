@@ -11,7 +11,7 @@
  * whoever reads what is gone; who changes it changes what is read. */
 struct crew_map {
     char *base; /* [bytes], no 0 follows */
-    size_t bytes;
+    size_t bytes, page;
 };
 
 /* Map a regular file of at least one byte, to be read from its beginning to its end.
@@ -23,5 +23,8 @@ void crew_map_close(struct crew_map *map);
 /* From now on rows are read in random order: a page that is missing brings none of its
  * neighbours along. */
 void crew_map_shuffled(const struct crew_map *map);
+/* These bytes, which are in it, are read next: if they are not in memory, their reading begins,
+ * and is not waited for. */
+void crew_map_expect(const struct crew_map *map, const void *at, size_t bytes);
 
 #endif

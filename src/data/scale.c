@@ -242,24 +242,45 @@ crew_status crew_float_scale_set(struct crew_float_scale *out, const struct crew
     return harmless ? CREW_OK : check_floats(out, at, rows, n, fill, path, err);
 }
 
-/* Its value even where the processor takes subnormal operands for 0. */
-static inline double exact(float v)
+static inline uint32_t bits_of(float v)
 {
     uint32_t bits;
     memcpy(&bits, &v, sizeof bits);
-    double tiny = (double)(int32_t)(bits & 0x7fffff) * 0x1p-149;
+    return bits;
+}
+
+/* Is one of them subnormal? */
+static bool any_subnormal(const float *x, uint32_t n)
+{
+    uint32_t any = 0;
+    for (uint32_t j = 0; j < n; j++) /* magnitudes 1 to 0x7fffff */
+        any |= (bits_of(x[j]) & 0x7fffffff) - 1 < 0x7fffff;
+    return any;
+}
+
+/* Its value even where the processor takes subnormal operands for 0. */
+static double exact(float v)
+{
+    uint32_t bits = bits_of(v);
+    double tiny = (double)(bits & 0x7fffff) * 0x1p-149;
     return bits & 0x7f800000 ? (double)v : bits >> 31 ? -tiny : tiny;
 }
 
 void crew_float_scale_row(const struct crew_float_scale *s, const char *at, const float *fill,
-                          uint32_t features, float *x)
+                          uint32_t features, float *restrict x)
 {
     const double *offset = s->offset, *factor = s->factor;
     memcpy(x, at, features * sizeof *x);
     if (fill)
         crew_missing_fill(x, 1, features, fill);
-    for (uint32_t j = 0; offset && j < features; j++)
-        x[j] = (float)scaled(exact(x[j]), offset[j], factor[j]);
+    if (!offset)
+        return;
+    if (any_subnormal(x, features))
+        for (uint32_t j = 0; j < features; j++)
+            x[j] = (float)scaled(exact(x[j]), offset[j], factor[j]);
+    else
+        for (uint32_t j = 0; j < features; j++)
+            x[j] = (float)scaled((double)x[j], offset[j], factor[j]);
 }
 
 /* ---- Missing values ---- */
