@@ -273,6 +273,11 @@ CREW_API const crew_network *crew_trainer_network(const crew_trainer *t);
 /** Rows a task: of the configuration, or what was found for 0 there. Any thread. */
 CREW_API uint32_t crew_trainer_task_rows(const crew_trainer *t);
 
+/** Bytes of memory that a trainer takes, as estimated when it was created: parameters, gradients, optimiser,
+ *  what is kept to go back to, books; data, BLAS and C library apart. *workspaces, if not NULL: of them,
+ *  what all workers have for the rows and activations of a task and of an evaluation. Any thread. */
+CREW_API uint64_t crew_trainer_bytes(const crew_trainer *t, uint64_t *workspaces);
+
 /** Write FILE.safetensors: temporary file beside it, fsync, rename. An existing file is replaced only
  *  when `replace`. CREW_EOUTPUT. */
 CREW_CHECKED CREW_API crew_status crew_trainer_save(const crew_trainer *t, const char *path,

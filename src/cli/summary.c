@@ -150,12 +150,13 @@ void print_summary_json(FILE *to, const crew_trainer *t, const struct crew_summa
 {
     char digest[20];
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)s->weights_digest);
+    uint64_t workspaces, bytes = crew_trainer_bytes(t, &workspaces);
     json_t *notes = json_array();
     for (size_t i = 0; crew_trainer_note(t, i); i++)
         json_array_append_new(notes, text_or_null(crew_trainer_note(t, i)));
     json_t *o = json_pack(
         "{s:s, s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o, s:s, s:b, "
-        "s:b, s:b, s:I, s:b, s:I, s:I, s:b, s:I, s:o, s:o}",
+        "s:b, s:b, s:I, s:b, s:I, s:I, s:b, s:I, s:I, s:I, s:o, s:o}",
         "policy", policy, "executor", s->virtual_time ? "sim" : "threads", "workers", (int)s->n,
         "rounds", (json_int_t)s->rounds, "epochs", (json_int_t)s->epochs, "samples_per_s",
         s->train_s > 0 ? (double)s->rows / s->train_s : 0.0, "wall_s", s->wall_s, "real_s",
@@ -167,7 +168,8 @@ void print_summary_json(FILE *to, const crew_trainer *t, const struct crew_summa
         (int)s->out_of_patience, "skipped_rounds", (json_int_t)s->skipped, "resumed",
         (int)s->resumed, "resumed_round", (json_int_t)s->resumed_round, "checkpoints",
         (json_int_t)s->checkpoints, "checkpoint_failed", (int)s->checkpoint_failed,
-        "parameters", (json_int_t)s->n_params, "per_worker", workers_as_json(t, s), "notes",
+        "parameters", (json_int_t)s->n_params, "memory_bytes", (json_int_t)bytes,
+        "workspace_bytes", (json_int_t)workspaces, "per_worker", workers_as_json(t, s), "notes",
         notes);
     json_dumpf(o, to, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     fputc('\n', to);

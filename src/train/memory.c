@@ -48,6 +48,13 @@ static double all_bytes(const crew_trainer *t)
            crew_checkpoint_bytes(t) + evaluation_bytes(t) + (double)crew_numa_bytes(t);
 }
 
+uint64_t crew_trainer_bytes(const crew_trainer *t, uint64_t *workspaces)
+{
+    if (workspaces)
+        *workspaces = (uint64_t)(t->threads * (double)crew_desk_bytes(t) + evaluation_bytes(t));
+    return (uint64_t)t->bytes;
+}
+
 /* Where the address space is limited, what is mapped counts. */
 static crew_status check_address_space(const crew_trainer *t, struct crew_error *err)
 {
