@@ -101,6 +101,31 @@ static void class_names_that_are_not_utf_8_are_refused(void **state)
     assert_non_null(strstr(err.text, "class 1 (from 0) is not UTF-8"));
 }
 
+/* 40 layers of 2^26 values a row, most of them without a weight: 3 TB for 256 rows. */
+static void layers_beyond_the_memory_are_refused_when_used(void **state)
+{
+    (void)state;
+    const struct crew_model_shape shape = {8, 8, 1, 2};
+    char spec[300] = "cnn:conv1x1-1048576";
+    for (int i = 0; i < 40; i++)
+        strcat(spec, ",pool1");
+    strcat(spec, ",avgpool");
+    static float x[300 * 64], p[300 * 2];
+    static uint32_t label[300];
+    struct crew_evaluation out;
+    crew_dataset *rows;
+    crew_network *net;
+    assert_int_equal(crew_network_create(spec, &shape, NULL, NULL, &net, &err), CREW_OK);
+    net->params = calloc(net->n_params, sizeof *net->params);
+    assert_non_null(net->params);
+    assert_int_equal(crew_network_predict(net, x, 300, p), CREW_ENOMEM);
+    assert_int_equal(crew_dataset_wrap(x, label, 300, 64, 2, &rows, &err), CREW_OK);
+    assert_int_equal(crew_network_evaluate(net, rows, &out, NULL, &err), CREW_ENOMEM);
+    assert_non_null(strstr(err.text, "to evaluate 256 rows at a time: no memory"));
+    crew_dataset_destroy(rows);
+    drop(net);
+}
+
 /* ---- Hostile files ---- */
 
 #define T(NAME, DTYPE, SHAPE, FROM, TO)                                                        \
@@ -433,6 +458,7 @@ int main(void)
         cmocka_unit_test(tensors_and_texts_come_back),
         cmocka_unit_test(a_network_comes_back),
         cmocka_unit_test(class_names_that_are_not_utf_8_are_refused),
+        cmocka_unit_test(layers_beyond_the_memory_are_refused_when_used),
         cmocka_unit_test(a_header_that_nobody_reads_is_not_written),
         cmocka_unit_test(hostile_headers_are_refused),
         cmocka_unit_test(lengths_beyond_the_file_are_refused),

@@ -143,7 +143,8 @@ struct crew_config {
      *  test rows stay as they are. NULL: none. CREW_EINVAL: the rows are no images */
     const char *augment;
     /** A worker computes its quota as one minibatch of up to 1024 rows, or as few such. Faster where tasks are
-     *  small; then the last bits of the weights depend on the allocation, and where it is learnt, on time.
+     *  small; then the weights depend on the allocation in their last bits (with dropout in all, its choices
+     *  being by minibatch), and where it is learnt, on time.
      *  Tasks that may be dropped, and an open queue's, stay by themselves. CREW_EINVAL: executor "sim" */
     bool fuse_quota;
 };

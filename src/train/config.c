@@ -86,8 +86,7 @@ static const struct crew_option options[] = {
         "comes in), or flip,crop4"),
     ROW("fuse-quota", 0, FLAG, fuse_quota, 0, 0, "no", NULL,
         "a worker computes its tasks of a round as one minibatch: faster for small tasks, but "
-        "the "
-        "last bits of the weights depend on who computes what"),
+        "the weights then depend on who computes what, mostly in their last bits"),
     {.type = CREW_OPTION_END},
 };
 

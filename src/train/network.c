@@ -1,9 +1,12 @@
 #include "train/network.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "machine/limits.h"
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
+
+static const size_t MAX_UNASKED = 256 << 20; /* bytes */
 
 static crew_status copy_names(crew_network *net, const char *const *names,
                               struct crew_error *err)
@@ -117,13 +120,20 @@ void crew_network_info(const crew_network *net, struct crew_network_info *out)
     out->params = net->params;
 }
 
+/* A small file may name huge layers: a system that overcommits gives what it has not got, and
+ * ends the process later. */
+static void *take(size_t bytes)
+{
+    return bytes > MAX_UNASKED && bytes > crew_machine_free_bytes() ? NULL : crew_alloc(bytes);
+}
+
 crew_status crew_network_predict(const crew_network *net, const float *x, size_t rows,
                                  float *probability)
 {
     uint32_t block = rows < CREW_EVAL_ROWS ? (uint32_t)rows : CREW_EVAL_ROWS;
     if (!rows)
         return CREW_OK;
-    void *ws = crew_alloc(net->ops->workspace_bytes(net->model, block));
+    void *ws = take(net->ops->workspace_bytes(net->model, block));
     if (!ws)
         return CREW_ENOMEM;
     for (size_t at = 0; at < rows; at += block) {
@@ -203,9 +213,11 @@ crew_status crew_network_evaluate(const crew_network *net, const crew_dataset *d
     memset(out, 0, sizeof *out);
     TRY(crew_network_fits(net, data, err));
     crew_dataset_info(data, &info);
-    void *scratch = crew_alloc(crew_network_block_bytes(net));
+    void *scratch = take(crew_network_block_bytes(net));
     if (!scratch)
-        return crew_fail(err, CREW_ENOMEM, "no memory to evaluate");
+        return crew_fail(err, CREW_ENOMEM,
+                         "%.0f MB are needed to evaluate %d rows at a time: no memory",
+                         (double)crew_network_block_bytes(net) / 1e6, CREW_EVAL_ROWS);
     for (size_t at = 0; at < info.rows; at += CREW_EVAL_ROWS) {
         struct crew_evaluation part = {0};
         size_t n = info.rows - at < CREW_EVAL_ROWS ? info.rows - at : CREW_EVAL_ROWS;
