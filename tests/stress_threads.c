@@ -128,6 +128,15 @@ static uint32_t random_plan(struct rig *r, uint64_t round)
     return tasks;
 }
 
+static double last_needed_s(const struct crew_outcome *out)
+{
+    double last = 0;
+    for (size_t i = 0; i < out->n_timings; i++)
+        if (out->timing[i].kept)
+            last = fmax(last, out->timing[i].start_s + out->timing[i].seconds);
+    return last;
+}
+
 static void random_rounds(struct rig *r)
 {
     struct crew_outcome out;
@@ -135,6 +144,7 @@ static void random_rounds(struct rig *r)
         uint32_t tasks = random_plan(r, round);
         assert_int_equal(round_of(r, round, tasks, 0, &out), CREW_OK);
         assert_int_equal(out.n_timings, tasks);
+        assert_true(out.seconds == last_needed_s(&out));
         for (uint32_t t = 0; t < TASKS; t++) {
             assert_int_equal(atomic_load(&r->probe.computed[t]), t < tasks);
             assert_int_equal(atomic_load(&r->probe.kept[t]), t < tasks);
@@ -237,6 +247,7 @@ static void overrunning_rounds(struct rig *r)
             assert_true(atomic_load(&r->probe.computed[t]) <= 1);
         }
         assert_int_equal(kept, tasks);
+        assert_true(out.seconds == last_needed_s(&out));
         assert_int_equal(kept + dropped, out.n_timings);
         for (size_t i = 0; i < out.n_timings; i++)
             assert_true(out.timing[i].kept ==

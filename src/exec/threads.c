@@ -266,10 +266,14 @@ static void collect(struct threads *e, uint32_t total, struct crew_outcome *out)
         e->count[i + 1] += e->count[i];
     out->n_timings = e->count[n];
     out->timing = e->timing;
+    out->seconds = 0;
     for (uint32_t t = 0; t < total; t++) {
         struct crew_timing *from = &e->slot[t].timing;
-        if (from->seconds > 0)
-            e->timing[e->count[from->worker]++] = *from;
+        double end_s = from->start_s + from->seconds;
+        if (!(from->seconds > 0))
+            continue;
+        e->timing[e->count[from->worker]++] = *from;
+        out->seconds = from->kept && end_s > out->seconds ? end_s : out->seconds;
         from->seconds = 0;
     }
 }
@@ -373,7 +377,6 @@ static crew_status run_round(void *self, const struct crew_round *in, struct cre
     do
         failure = run_wave(e);
     while (failure == CREW_OK && hand_out_again(e));
-    out->seconds = crew_now_s() - start;
     out->available = e->homes.away ? e->homes.available : NULL;
     collect(e, in->tasks + in->spare, out);
     if (failure != CREW_OK)
