@@ -36,6 +36,17 @@ static const double ODD_LEAST = 4, ODD_CV = 10, PREEMPTED = 0.5, WINDOW = 256, B
 /* Changes: least c, most that one task adds upwards, limits. */
 static const double CV_LEAST = 0.02, MOST_UP = 5, SLOWER = 15, FASTER = 7.5;
 
+/* Of numbers; fmax() and fmin() heed NaN, and are calls. */
+static inline double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static inline double smaller(double a, double b)
+{
+    return a < b ? a : b;
+}
+
 struct crew_noise crew_noise_start(void)
 {
     return (struct crew_noise){GUESS_TASKS, GUESS_TASKS * GUESS_CV * GUESS_CV, 0, 0};
@@ -83,7 +94,7 @@ static double own_cv(const struct crew_pace *p, double cv)
 
 static double square_of(double r, double cv)
 {
-    double a = fmin(fabs(r), fmax(CLIP * cv, CLIP_LEAST));
+    double a = smaller(fabs(r), larger(CLIP * cv, CLIP_LEAST));
     return a * a;
 }
 
@@ -115,7 +126,7 @@ static void add_to_sum(double *g, double *tasks, double *seconds, double u,
     double more = t->work * (u - 1);
     if (more > *g || *g + more <= 0)
         *tasks = *seconds = 0;
-    *g = fmax(*g + more, 0);
+    *g = larger(*g + more, 0);
     if (*g > 0) {
         *tasks += t->work;
         *seconds += t->work * t->seconds;
@@ -126,7 +137,7 @@ static void add_to_sum(double *g, double *tasks, double *seconds, double u,
 static double least_mean(const struct crew_pace *p)
 {
     double mean = crew_pace_mean(p);
-    return p->before_s > 0 ? fmin(mean, p->before_s) : mean;
+    return p->before_s > 0 ? smaller(mean, p->before_s) : mean;
 }
 
 /* How much faster than the mean a task was, in standard deviations of -ln(x / m) by the gamma
@@ -141,11 +152,12 @@ static double fast_residual(double c, double r)
 static enum crew_news look_for_change(struct crew_pace *p, double own, double r,
                                       const struct crew_task_time *t)
 {
-    double c = fmax(own, CV_LEAST);
+    double c = larger(own, CV_LEAST);
     if (p->slower <= 0 && p->faster <= 0 && r <= c && r * (1 + c) >= -c)
         return CREW_NEWS_NONE;
     double unsure = sqrt(1 + 1 / p->tasks);
-    add_to_sum(&p->slower, &p->slower_tasks, &p->slower_s, fmin(r / (c * unsure), MOST_UP), t);
+    add_to_sum(&p->slower, &p->slower_tasks, &p->slower_s, smaller(r / (c * unsure), MOST_UP),
+               t);
     add_to_sum(&p->faster, &p->faster_tasks, &p->faster_s, fast_residual(c, r) / unsure, t);
     bool slower = p->slower > SLOWER;
     if (!slower && !(p->faster > FASTER))
@@ -161,7 +173,8 @@ static enum crew_news look_for_change(struct crew_pace *p, double own, double r,
 
 static double too_many(const struct crew_pace *p)
 {
-    return p->bursty > 0 ? fmax(ROW, ROW_CHANCE / -log(fmin(p->odd / p->window, 0.9))) : ROW;
+    return p->bursty > 0 ? larger(ROW, ROW_CHANCE / -log(smaller(p->odd / p->window, 0.9)))
+                         : ROW;
 }
 
 /* The window moves on; excess_s > 0: by an odd task. */
@@ -175,8 +188,8 @@ static void move_window(struct crew_pace *p, struct crew_noise *noise, double wo
     fade(&p->window, &p->odd, &p->excess_s, WINDOW);
     if (p->bursty > 0)
         return;
-    noise->window = fmax(0, noise->window + p->window - window);
-    noise->odd = fmax(0, noise->odd + p->odd - odd);
+    noise->window = larger(0, noise->window + p->window - window);
+    noise->odd = larger(0, noise->odd + p->odd - odd);
 }
 
 /* Does what the window holds beyond the other workers' odd tasks begin to count, or end? */
@@ -190,8 +203,8 @@ static enum crew_news judge_bursts(struct crew_pace *p, struct crew_noise *noise
                : p->odd < BURSTS + expected + 2 * sqrt(expected))
         return CREW_NEWS_NONE;
     p->bursty = !bursty;
-    noise->window = fmax(0, noise->window + (bursty ? p->window : -p->window));
-    noise->odd = fmax(0, noise->odd + (bursty ? p->odd : -p->odd));
+    noise->window = larger(0, noise->window + (bursty ? p->window : -p->window));
+    noise->odd = larger(0, noise->odd + (bursty ? p->odd : -p->odd));
     return bursty ? CREW_NEWS_BURSTS_OVER : CREW_NEWS_BURSTS;
 }
 
@@ -199,8 +212,8 @@ static enum crew_news judge_bursts(struct crew_pace *p, struct crew_noise *noise
 static enum crew_news start_again(struct crew_pace *p, struct crew_noise *noise)
 {
     if (!(p->bursty > 0)) {
-        noise->window = fmax(0, noise->window - p->window);
-        noise->odd = fmax(0, noise->odd - p->odd);
+        noise->window = larger(0, noise->window - p->window);
+        noise->odd = larger(0, noise->odd - p->odd);
     }
     *p = (struct crew_pace){.tasks = p->row,
                             .seconds = p->row_s,
@@ -238,7 +251,7 @@ enum crew_news crew_pace_add(struct crew_pace *p, struct crew_noise *noise, doub
         return CREW_NEWS_FIRST;
     }
     double r = t->seconds * p->tasks / p->seconds - 1, own = own_cv(p, cv);
-    bool odd = r > fmax(ODD_LEAST, ODD_CV * own) || (t->preempted && r > PREEMPTED);
+    bool odd = r > larger(ODD_LEAST, ODD_CV * own) || (t->preempted && r > PREEMPTED);
     move_window(p, noise, t->work, odd ? t->work * (t->seconds - p->seconds / p->tasks) : 0);
     enum crew_news bursts = judge_bursts(p, noise);
     if (odd) {
@@ -246,7 +259,7 @@ enum crew_news crew_pace_add(struct crew_pace *p, struct crew_noise *noise, doub
         p->row_s += t->work * t->seconds;
         return p->row >= too_many(p) ? start_again(p, noise) : bursts;
     }
-    if (r < MOST_UP * fmax(own, CV_LEAST))
+    if (r < MOST_UP * larger(own, CV_LEAST))
         p->row = p->row_s = 0;
     if (!t->cut_round && (p->window > TRUSTED || p->tasks <= p->window + 1))
         add_residual(p, noise, cv, own, r, t->work);
