@@ -84,6 +84,8 @@ struct recipe {
     const char *model, *policy;
     uint32_t workers;
     const crew_dataset *rows;
+    uint32_t task_rows; /* TASKS * TASK_ROWS a round, whatever it is */
+    bool fuse;
 };
 
 static inline void *open_trainer(void *recipe)
@@ -100,8 +102,9 @@ static inline void *open_trainer(void *recipe)
     cfg.model = r->model;
     cfg.workers = r->workers;
     cfg.policy = r->policy;
-    cfg.batch_tasks = TASKS;
-    cfg.task_rows = TASK_ROWS;
+    cfg.batch_tasks = TASKS * TASK_ROWS / r->task_rows;
+    cfg.task_rows = r->task_rows;
+    cfg.fuse_quota = r->fuse;
     cfg.optimizer = "sgd";
     cfg.lr = 0.01;
     cfg.epochs = 0;

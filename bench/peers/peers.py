@@ -18,14 +18,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TURNS, SECONDS = 9, 0.7
 CNN28 = "cnn:conv3x3-32,relu,conv3x3-64,relu,pool2,fc128,relu"
 CNN32 = "cnn:conv3x3-32p1,relu,conv3x3-32p1,relu,pool2,conv3x3-64p1,relu,conv3x3-64p1,relu,pool2,fc256,relu"
-# name, model, data, net of the peers, rows a step, tasks a step, workers and threads
+# name, model, data, net of the peers, rows a step, tasks a step, workers and threads, crew's further options
 WORKS = [
-    ("softmax-64", "softmax", "synth:4096x784x10", "softmax", 64, 1, 1),
-    ("mlp-64", "mlp:512,256", "synth:4096x784x10", "mlp", 64, 1, 1),
-    ("mlp-256", "mlp:512,256", "synth:4096x784x10", "mlp", 256, 1, 1),
-    ("cnn28-64", CNN28, "synth:4096x28x28x1x10", "cnn28", 64, 1, 1),
-    ("cnn32-32", CNN32, "synth:4096x32x32x3x100", "cnn32", 32, 1, 1),
-    ("mlp-4x64-2", "mlp:512,256", "synth:4096x784x10", "mlp", 256, 4, 2),
+    ("softmax-64", "softmax", "synth:4096x784x10", "softmax", 64, 1, 1, []),
+    ("mlp-64", "mlp:512,256", "synth:4096x784x10", "mlp", 64, 1, 1, []),
+    ("mlp-256", "mlp:512,256", "synth:4096x784x10", "mlp", 256, 1, 1, []),
+    ("cnn28-64", CNN28, "synth:4096x28x28x1x10", "cnn28", 64, 1, 1, []),
+    ("cnn32-32", CNN32, "synth:4096x32x32x3x100", "cnn32", 32, 1, 1, []),
+    ("mlp-4x64-2", "mlp:512,256", "synth:4096x784x10", "mlp", 256, 4, 2, []),
+    ("mlp-fused-2", "mlp:512,256", "synth:4096x784x10", "mlp", 256, 4, 2, ["--fuse-quota"]),
 ]
 # What makes PyTorch fast here: one OpenMP pool instead of two that fight, and memory that is not given back after each step.
 PEER_ENV = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "8589934592", "MALLOC_TOP_PAD_": "67108864"}
@@ -58,10 +59,10 @@ class Peer:
         self.process.wait()
 
 
-def crew(program, model, data, rows, tasks, workers):
+def crew(program, model, data, rows, tasks, workers, options):
     def run(steps):
         command = [program, "train", "--data", data, "--model", model, "--task-rows", str(rows // tasks), "--batch-tasks", str(tasks),
-                   "--workers", str(workers), "--optimizer", "sgd", "--lr", "0.001", "--rounds", str(steps), "--json", "--quiet"]
+                   "--workers", str(workers), "--optimizer", "sgd", "--lr", "0.001", "--rounds", str(steps), "--json", "--quiet", *options]
         env = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
         return json.loads(subprocess.run(command, stdout=subprocess.PIPE, env=env, check=True).stdout)["wall_s"]
     return run
@@ -81,10 +82,10 @@ def measure(sides, rows):
 def main():
     program, wanted = sys.argv[1], sys.argv[2:]
     print(f"{'work':<11} {'side':<22} {'rows/s':>9}  crew's speed / its (quartiles)")
-    for name, model, data, net, rows, tasks, workers in WORKS:
+    for name, model, data, net, rows, tasks, workers, options in WORKS:
         if wanted and name not in wanted:
             continue
-        sides, peers = {"crew": crew(program, model, data, rows, tasks, workers)}, []
+        sides, peers = {"crew": crew(program, model, data, rows, tasks, workers, options)}, []
         for script, title in (("torch_peer.py", "PyTorch"), ("sklearn_peer.py", "scikit-learn")):
             if script == "sklearn_peer.py" and (net not in ("mlp", "softmax") or workers > 1):
                 continue
