@@ -102,4 +102,26 @@ static inline void read_bad(const char *path, const struct crew_read_how *how, c
     read_refused(path, how, CREW_EFORMAT, says);
 }
 
+/* ---- Data that can be opened, or not, and why not ---- */
+
+static inline struct crew_data open_data(const struct crew_data_config *cfg)
+{
+    struct crew_data data;
+    struct crew_error err = {0};
+    if (crew_data_open(cfg, &data, &err) != CREW_OK)
+        fail_msg("%s", err.text);
+    return data;
+}
+
+static inline void refuse_data(const struct crew_data_config *cfg, crew_status status,
+                               const char *says)
+{
+    struct crew_data data;
+    struct crew_error err = {0};
+    if (crew_data_open(cfg, &data, &err) != status)
+        fail_msg("%s: %s", says, err.text);
+    assert_says(&err, says);
+    assert_true(!data.train && !data.validation && !data.test && !data.scaler.offset);
+}
+
 #endif

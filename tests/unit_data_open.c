@@ -11,25 +11,6 @@ static struct crew_data_config config(const char *data)
     return cfg;
 }
 
-static struct crew_data opened(const struct crew_data_config *cfg)
-{
-    struct crew_data data;
-    struct crew_error err = {0};
-    if (crew_data_open(cfg, &data, &err) != CREW_OK)
-        fail_msg("%s", err.text);
-    return data;
-}
-
-static void refused(const struct crew_data_config *cfg, crew_status status, const char *says)
-{
-    struct crew_data data;
-    struct crew_error err = {0};
-    if (crew_data_open(cfg, &data, &err) != status)
-        fail_msg("%s: %s", says, err.text);
-    assert_says(&err, says);
-    assert_true(!data.train && !data.validation && !data.test && !data.scaler.offset);
-}
-
 static struct crew_dataset_info info_of(const crew_dataset *ds)
 {
     struct crew_dataset_info info = {0};
@@ -54,7 +35,7 @@ static void bundled_digits_are_what_they_should_be(void **state)
     uint32_t count[10] = {0};
     (void)state;
     struct crew_data_config cfg = config("digits");
-    struct crew_data d = opened(&cfg);
+    struct crew_data d = open_data(&cfg);
     struct crew_dataset_info train = info_of(d.train), test = info_of(d.test);
     assert_int_equal(train.rows, 1438); /* 1797 - round(0.2 * 1797) */
     assert_int_equal(test.rows, 359);
@@ -87,7 +68,7 @@ static void every_known_data_set_that_is_here_opens(void **state)
         if (!here)
             continue;
         struct crew_data_config cfg = config(e->name);
-        struct crew_data d = opened(&cfg);
+        struct crew_data d = open_data(&cfg);
         struct crew_dataset_info train = info_of(d.train), test = info_of(d.test);
         assert_int_equal(train.rows + test.rows, e->rows + e->test_rows);
         assert_true(train.height == e->height && train.width == e->width &&
@@ -106,7 +87,7 @@ static void classes_are_numbered_independent_of_row_order(void **state)
     (void)state;
     struct crew_data_config cfg = config(put("a", "1,10\n2,9\n3,-1\n4,9\n"));
     cfg.test_fraction = 0;
-    struct crew_data d = opened(&cfg);
+    struct crew_data d = open_data(&cfg);
     struct crew_dataset_info info = info_of(d.train);
     assert_string_equal(info.class_names[0], "-1"); /* by value, not by text */
     assert_string_equal(info.class_names[1], "9");
@@ -114,14 +95,14 @@ static void classes_are_numbered_independent_of_row_order(void **state)
     row_is(d.train, 0, 1, 2);
     crew_data_close(&d);
     cfg.data = put("b", "1,dog\n2,cat\n3,10\n");
-    d = opened(&cfg);
+    d = open_data(&cfg);
     info = info_of(d.train);
     assert_string_equal(info.class_names[0], "10"); /* texts by byte value */
     assert_string_equal(info.class_names[1], "cat");
     row_is(d.train, 0, 1, 2);
     crew_data_close(&d);
     cfg.data = put("c", "1,2\n2,0\n3,1\n");
-    d = opened(&cfg);
+    d = open_data(&cfg);
     assert_null(info_of(d.train).class_names); /* 0..2 need none */
     row_is(d.train, 0, 1, 2);
     crew_data_close(&d);
@@ -134,28 +115,28 @@ static void folder_of_csv_has_its_parts(void **state)
     put("test.csv", "a,label\n4,y\n");
     put("README.md", "nothing");
     struct crew_data_config cfg = config(files_dir);
-    struct crew_data d = opened(&cfg);
+    struct crew_data d = open_data(&cfg);
     assert_int_equal(info_of(d.train).rows, 3); /* no fraction of them: there is a test file */
     row_is(d.test, 0, 4, 1);
     assert_null(d.validation);
     crew_data_close(&d);
     cfg.validation = put("more.csv", "a,label\n5,y\n6,x\n");
-    refused(&cfg, CREW_EFORMAT,
-            "holds both more.csv and train.csv"); /* whose rows are more.csv? */
+    refuse_data(&cfg, CREW_EFORMAT,
+                "holds both more.csv and train.csv"); /* whose rows are more.csv? */
     char train[100];
     snprintf(train, sizeof train, "%s/train.csv", files_dir);
     cfg.data = train;
     cfg.test_fraction = 0;
-    d = opened(&cfg);
+    d = open_data(&cfg);
     row_is(d.validation, 1, 6, 0);
     crew_data_close(&d);
     put("test.csv", "a,label\n4,z\n");
     cfg.test = put("test2", "a,label\n4,z\n");
-    refused(&cfg, CREW_EFORMAT, "line 2: \"z\" is none of the 2 classes");
+    refuse_data(&cfg, CREW_EFORMAT, "line 2: \"z\" is none of the 2 classes");
     cfg.test = put("test2", "a,b,label\n4,5,x\n");
-    refused(&cfg, CREW_EFORMAT, "has 2 feature columns, must be 1");
+    refuse_data(&cfg, CREW_EFORMAT, "has 2 feature columns, must be 1");
     cfg.test = "/nonexistent.csv";
-    refused(&cfg, CREW_EINPUT, "cannot open /nonexistent.csv");
+    refuse_data(&cfg, CREW_EINPUT, "cannot open /nonexistent.csv");
 }
 
 /* Images 2 x 2, one row each, labels apart. */
@@ -169,7 +150,7 @@ static void folder_of_idx_pairs_images_with_labels(void **state)
     put_bytes("t10k-images.idx3-ubyte", test_images, sizeof test_images - 1);
     put_bytes("t10k-labels.idx1-ubyte", "\0\0\x8\1\0\0\0\1\1", 9);
     struct crew_data_config cfg = config(files_dir);
-    struct crew_data d = opened(&cfg);
+    struct crew_data d = open_data(&cfg);
     assert_int_equal(info_of(d.train).height, 2);
     row_is(d.train, 0, 'a', 1);
     row_is(d.train, 1, 'e', 0);
@@ -177,17 +158,17 @@ static void folder_of_idx_pairs_images_with_labels(void **state)
     crew_data_close(&d);
     cfg.data = train; /* the file alone finds its labels too */
     cfg.test_fraction = 0;
-    d = opened(&cfg);
+    d = open_data(&cfg);
     row_is(d.train, 1, 'e', 0);
     crew_data_close(&d);
     put_bytes("train-labels-idx1-ubyte", "\0\0\x8\1\0\0\0\3\1\0\1", 11);
-    refused(&cfg, CREW_EFORMAT, "has 2 rows and");
+    refuse_data(&cfg, CREW_EFORMAT, "has 2 rows and");
     put_bytes("train-labels-idx1-ubyte", images, sizeof images - 1);
-    refused(&cfg, CREW_EFORMAT, "must hold labels: one number a row");
+    refuse_data(&cfg, CREW_EFORMAT, "must hold labels: one number a row");
     cfg.data = put_bytes("lab", "\0\0\x8\1\0\0\0\2\1\0", 10);
-    refused(&cfg, CREW_EFORMAT, "labels; name the file of the features");
+    refuse_data(&cfg, CREW_EFORMAT, "labels; name the file of the features");
     cfg.data = put_bytes("im", images, sizeof images - 1);
-    refused(&cfg, CREW_EFORMAT, "has no labels, and training needs them");
+    refuse_data(&cfg, CREW_EFORMAT, "has no labels, and training needs them");
 }
 
 static void npy_pair_is_found(void **state)
@@ -201,12 +182,12 @@ static void npy_pair_is_found(void **state)
     put_bytes("y.npy", y, sizeof y - 1);
     struct crew_data_config cfg = config(files_dir);
     cfg.test_fraction = 0;
-    struct crew_data d = opened(&cfg);
+    struct crew_data d = open_data(&cfg);
     row_is(d.train, 0, 5, 1);
     row_is(d.train, 1, 6, 0);
     crew_data_close(&d);
     put_bytes("x_train.npy", x, sizeof x - 1);
-    refused(&cfg, CREW_EFORMAT, "holds both X.npy and x_train.npy");
+    refuse_data(&cfg, CREW_EFORMAT, "holds both X.npy and x_train.npy");
 }
 
 static void folder_must_not_leave_a_choice(void **state)
@@ -215,48 +196,48 @@ static void folder_must_not_leave_a_choice(void **state)
     put("a.csv", "1,0\n2,1\n");
     struct crew_data_config cfg = config(files_dir);
     cfg.test_fraction = 0;
-    struct crew_data d = opened(&cfg); /* alone, it needs no special name */
+    struct crew_data d = open_data(&cfg); /* alone, it needs no special name */
     crew_data_close(&d);
     put("b.tsv", "1\t0\n2\t1\n");
-    refused(&cfg, CREW_EFORMAT, "holds both a.csv and b.tsv: name the file that is meant");
+    refuse_data(&cfg, CREW_EFORMAT, "holds both a.csv and b.tsv: name the file that is meant");
 }
 
 static void bad_settings_and_names_are_told(void **state)
 {
     (void)state;
     struct crew_data_config cfg = config("digitz");
-    refused(&cfg, CREW_EINPUT,
-            "digitz is neither a file nor the name of a data set; did you mean digits?");
+    refuse_data(&cfg, CREW_EINPUT,
+                "digitz is neither a file nor the name of a data set; did you mean digits?");
     cfg.data = "/nonexistent/file.csv";
-    refused(&cfg, CREW_EINPUT, "cannot open /nonexistent/file.csv");
+    refuse_data(&cfg, CREW_EINPUT, "cannot open /nonexistent/file.csv");
     cfg.data = files_dir;
-    refused(&cfg, CREW_EINPUT, "holds no training data");
+    refuse_data(&cfg, CREW_EINPUT, "holds no training data");
     cfg = config("digits");
     cfg.scale = "log";
-    refused(&cfg, CREW_EINVAL, "scale is log, must be none, unit or standard");
+    refuse_data(&cfg, CREW_EINVAL, "scale is log, must be none, unit or standard");
     cfg = config("digits");
     cfg.missing = "drop";
-    refused(&cfg, CREW_EINVAL, "missing is drop, must be refuse, mean or zero");
+    refuse_data(&cfg, CREW_EINVAL, "missing is drop, must be refuse, mean or zero");
     cfg = config("digits");
     cfg.test_fraction = 1;
-    refused(&cfg, CREW_EINVAL, "test-fraction is 1, must be 0..0.9");
+    refuse_data(&cfg, CREW_EINVAL, "test-fraction is 1, must be 0..0.9");
     cfg = config("digits");
     cfg.val_fraction = (double)NAN;
-    refused(&cfg, CREW_EINVAL, "val-fraction is nan");
+    refuse_data(&cfg, CREW_EINVAL, "val-fraction is nan");
     cfg = config("digits");
     cfg.max_bytes = 1000;
-    refused(&cfg, CREW_EFORMAT, "holds more than 1000 bytes");
+    refuse_data(&cfg, CREW_EFORMAT, "holds more than 1000 bytes");
     cfg = config(put("one.csv", "1,7\n2,7\n3,7\n"));
-    refused(&cfg, CREW_EFORMAT, "all training rows are of one class");
+    refuse_data(&cfg, CREW_EFORMAT, "all training rows are of one class");
     cfg = config(put("one.csv", "1,7\n"));
-    refused(&cfg, CREW_EFORMAT, "one row only");
+    refuse_data(&cfg, CREW_EFORMAT, "one row only");
     cfg = config(put("none.csv", "1,7\n2,8\n"));
     cfg.label = "none";
-    refused(&cfg, CREW_EFORMAT, "has no labels, and training needs them");
+    refuse_data(&cfg, CREW_EFORMAT, "has no labels, and training needs them");
     cfg = (struct crew_data_config){.data = "digits"};
-    refused(&cfg, CREW_EINVAL, "struct_size is 0: call crew_data_config_init() first");
+    refuse_data(&cfg, CREW_EINVAL, "struct_size is 0: call crew_data_config_init() first");
     cfg = config(NULL);
-    refused(&cfg, CREW_EINVAL, "data is not set");
+    refuse_data(&cfg, CREW_EINVAL, "data is not set");
 }
 
 /* Scaling and means come from the training rows alone, and all parts get them. */
@@ -267,7 +248,7 @@ static void test_rows_are_scaled_and_filled_like_training_rows(void **state)
     cfg.test = put("s.csv", "6,0\n?,1\n");
     cfg.missing = "mean";
     cfg.scale = "unit";
-    struct crew_data d = opened(&cfg);
+    struct crew_data d = open_data(&cfg);
     row_is(d.train, 0, 0, 0);
     row_is(d.train, 1, 0.5f, 1); /* mean 3 of 2 and 4 */
     row_is(d.train, 2, 1, 0);
@@ -276,12 +257,12 @@ static void test_rows_are_scaled_and_filled_like_training_rows(void **state)
     assert_true(d.scaler.offset[0] == 2 && d.scaler.factor[0] == 0.5f);
     crew_data_close(&d);
     cfg.missing = "zero";
-    d = opened(&cfg); /* 2 0 4: offset 0, factor 1/4 */
+    d = open_data(&cfg); /* 2 0 4: offset 0, factor 1/4 */
     row_is(d.test, 0, 1.5f, 0);
     row_is(d.test, 1, 0, 1);
     crew_data_close(&d);
     cfg.missing = "refuse";
-    refused(&cfg, CREW_EFORMAT, "line 2, column 1: \"?\" is a missing value");
+    refuse_data(&cfg, CREW_EFORMAT, "line 2, column 1: \"?\" is a missing value");
 }
 
 /* They share their rows with the training part: scaling both would do it twice. */
@@ -290,9 +271,9 @@ static void parts_split_off_are_scaled_once(void **state)
     struct crew_data_config cfg = config("synth:400x3x4");
     (void)state;
     cfg.val_fraction = 0.25;
-    struct crew_data plain = opened(&cfg);
+    struct crew_data plain = open_data(&cfg);
     cfg.scale = "unit";
-    struct crew_data d = opened(&cfg);
+    struct crew_data d = open_data(&cfg);
     const crew_dataset *part[2][3] = {{plain.train, plain.validation, plain.test},
                                       {d.train, d.validation, d.test}};
     static const uint32_t want[] = {240, 80, 80}; /* 400 x 0.2, then 320 x 0.25 */

@@ -89,24 +89,6 @@ static struct crew_data_config config(const char *data, const char *map)
     return cfg;
 }
 
-static struct crew_data opened(const struct crew_data_config *cfg)
-{
-    struct crew_data data;
-    struct crew_error err = {0};
-    if (crew_data_open(cfg, &data, &err) != CREW_OK)
-        fail_msg("%s", err.text);
-    return data;
-}
-
-static void refused(const struct crew_data_config *cfg, crew_status status, const char *says)
-{
-    struct crew_data data;
-    struct crew_error err = {0};
-    if (crew_data_open(cfg, &data, &err) != status)
-        fail_msg("%s: %s", says, err.text);
-    assert_says(&err, says);
-}
-
 static bool is_mapped(const crew_dataset *ds)
 {
     return ds->store->map.base != NULL;
@@ -157,7 +139,7 @@ static void try_scalings(const char *path, const char *missing)
         struct crew_data_config read = config(path, "off"), map = config(path, "on");
         read.scale = map.scale = scale[k];
         read.missing = map.missing = missing;
-        struct crew_data a = opened(&read), b = opened(&map);
+        struct crew_data a = open_data(&read), b = open_data(&map);
         assert_false(is_mapped(a.train));
         assert_true(is_mapped(b.train));
         size_t bytes; /* for those who would move them */
@@ -206,21 +188,21 @@ static void auto_maps_what_is_larger_than_what_is_allowed(void **state)
 {
     (void)state;
     struct crew_data_config cfg = config(put_u1("(120, 9)"), "auto");
-    struct crew_data a = opened(&cfg), b;
+    struct crew_data a = open_data(&cfg), b;
     assert_false(is_mapped(a.train));
     cfg.max_bytes = ROWS * CELLS + 127; /* and the header has 128 */
-    b = opened(&cfg);
+    b = open_data(&cfg);
     assert_true(is_mapped(b.train));
     same_data(&a, &b);
     crew_data_close(&b);
     cfg.data_map = "off";
-    refused(&cfg, CREW_EFORMAT, "max-input-bytes");
+    refuse_data(&cfg, CREW_EFORMAT, "max-input-bytes");
     crew_data_close(&a);
     char large[2000];
     memset(large, '1', sizeof large);
     cfg.data_map = "auto"; /* what cannot be mapped is refused as ever */
     cfg.data = put_bytes("text.csv", large, sizeof large);
-    refused(&cfg, CREW_EFORMAT, "max-input-bytes");
+    refuse_data(&cfg, CREW_EFORMAT, "max-input-bytes");
 }
 
 /* Test rows fit by themselves, but not beside the others: 1080 bytes are held, of which half
@@ -241,13 +223,13 @@ static void auto_counts_what_was_read_before(void **state)
     struct crew_data_config cfg = config(put_u1("(120, 9)"), "auto");
     cfg.test = to[0];
     cfg.max_bytes = ROWS * CELLS + 128;
-    struct crew_data d = opened(&cfg);
+    struct crew_data d = open_data(&cfg);
     assert_false(is_mapped(d.train));
     assert_true(is_mapped(d.test));
     same_rows(d.test, d.test);
     crew_data_close(&d);
     cfg.max_bytes *= 2;
-    d = opened(&cfg);
+    d = open_data(&cfg);
     assert_false(is_mapped(d.test));
     crew_data_close(&d);
     unlink(to[0]);
@@ -263,33 +245,33 @@ static void what_cannot_be_mapped_is_told(void **state)
     put_labels();
     struct crew_data_config cfg =
         config(put_npy("x_train.npy", ">f4", "(120, 9)", 128, numbers, ROWS * CELLS * 4), "on");
-    refused(&cfg, CREW_EFORMAT, "has other numbers; only plain IDX of bytes and NPY");
+    refuse_data(&cfg, CREW_EFORMAT, "has other numbers; only plain IDX of bytes and NPY");
     cfg.data = put_npy("x_train.npy", "<f8", "(120, 9)", 128, numbers, sizeof numbers);
-    refused(&cfg, CREW_EFORMAT, "has other numbers");
+    refuse_data(&cfg, CREW_EFORMAT, "has other numbers");
     cfg.data = put_npy("x_train.npy", "|u1", "(120, 9)", 128, numbers, ROWS * CELLS - 1);
-    refused(&cfg, CREW_EFORMAT, "is truncated: its header promises 1080 bytes");
+    refuse_data(&cfg, CREW_EFORMAT, "is truncated: its header promises 1080 bytes");
     cfg.data = put("a.csv", "1,0\n2,1\n");
-    refused(&cfg, CREW_EFORMAT, "is text, packed or of no format known here");
+    refuse_data(&cfg, CREW_EFORMAT, "is text, packed or of no format known here");
     cfg.data = put_bytes("b.gz", "\x1f\x8b\x8\0\0\0\0\0\0\3\3\0\0\0\0\0\0\0\0\0", 20);
-    refused(&cfg, CREW_EFORMAT, "is text, packed or of no format known here");
+    refuse_data(&cfg, CREW_EFORMAT, "is text, packed or of no format known here");
     cfg.data = put("empty", "");
-    refused(&cfg, CREW_EFORMAT, "is empty");
+    refuse_data(&cfg, CREW_EFORMAT, "is empty");
     char record[3073] = {1};
     cfg.data = put_bytes("c.bin", record, sizeof record);
-    refused(&cfg, CREW_EFORMAT, "in three planes");
+    refuse_data(&cfg, CREW_EFORMAT, "in three planes");
     cfg.data = "-";
-    refused(&cfg, CREW_EINPUT, "standard input cannot be mapped");
+    refuse_data(&cfg, CREW_EINPUT, "standard input cannot be mapped");
     cfg.data = "synth:16x2x2";
-    refused(&cfg, CREW_EINVAL, "is made in memory");
+    refuse_data(&cfg, CREW_EINVAL, "is made in memory");
     cfg.data = "/nonexistent.npy";
-    refused(&cfg, CREW_EINPUT, "cannot open /nonexistent.npy");
+    refuse_data(&cfg, CREW_EINPUT, "cannot open /nonexistent.npy");
     cfg.data_map = "maybe";
-    refused(&cfg, CREW_EINVAL, "data-map is maybe, must be off, auto or on");
+    refuse_data(&cfg, CREW_EINVAL, "data-map is maybe, must be off, auto or on");
     char pipe[100];
     snprintf(pipe, sizeof pipe, "%s/pipe", files_dir);
     assert_int_equal(mkfifo(pipe, 0600), 0);
     cfg = config(pipe, "on");
-    refused(&cfg, CREW_EINPUT, "it is not a regular file");
+    refuse_data(&cfg, CREW_EINPUT, "it is not a regular file");
 }
 
 static void parts_in_several_files_cannot_be_mapped(void **state)
@@ -299,10 +281,10 @@ static void parts_in_several_files_cannot_be_mapped(void **state)
     put_bytes("data_batch_1.bin", record, sizeof record);
     put_bytes("data_batch_2.bin", other, sizeof other);
     struct crew_data_config cfg = config(files_dir, "on");
-    refused(&cfg, CREW_EFORMAT, "are in 2 files; only one file can be mapped");
+    refuse_data(&cfg, CREW_EFORMAT, "are in 2 files; only one file can be mapped");
     cfg.data_map = "auto";
     cfg.test_fraction = cfg.val_fraction = 0;
-    struct crew_data d = opened(&cfg);
+    struct crew_data d = open_data(&cfg);
     crew_data_close(&d);
 }
 
@@ -315,12 +297,12 @@ static void mapped_values_that_are_not_finite_are_told(void **state)
     x[10] = INFINITY;
     struct crew_data_config cfg =
         config(put_npy("x_train.npy", "<f4", "(120, 9)", 128, x, sizeof x), "on");
-    refused(&cfg, CREW_EFORMAT, "row 2, feature 2: the value is too large or infinite");
+    refuse_data(&cfg, CREW_EFORMAT, "row 2, feature 2: the value is too large or infinite");
     x[10] = NAN;
     cfg.data = put_npy("x_train.npy", "<f4", "(120, 9)", 128, x, sizeof x);
-    refused(&cfg, CREW_EFORMAT, "row 2, feature 2: the value is NaN");
+    refuse_data(&cfg, CREW_EFORMAT, "row 2, feature 2: the value is NaN");
     cfg.missing = "zero";
-    struct crew_data d = opened(&cfg);
+    struct crew_data d = open_data(&cfg);
     crew_data_close(&d);
 }
 
@@ -387,7 +369,7 @@ static void a_subset_keeps_the_file_mapped(void **state)
     crew_dataset *part;
     (void)state;
     struct crew_data_config cfg = config(put_u1("(120, 9)"), "on");
-    struct crew_data d = opened(&cfg);
+    struct crew_data d = open_data(&cfg);
     crew_dataset_gather(d.train, &(uint32_t){5}, 1, x, NULL);
     assert_int_equal(crew_dataset_subset(d.train, &(uint32_t){5}, 1, &part, NULL), CREW_OK);
     crew_data_close(&d);

@@ -1,4 +1,8 @@
-/* y = x W + b, W as [in][out]: the faster of the two layouts under OpenBLAS. */
+/* y = x W + b, W as [in][out]: the faster of the two layouts under OpenBLAS, which packs W anew
+ * for each task. Weights packed once a round for the kernels of convolutions were tried: y and
+ * dx take 0.86 of sgemm's time for tasks of 64 rows, W' 1.1 to 1.4 times it, packing 0.2
+ * products each: 6 % of a round of 16 tasks. Joining tasks (fuse-quota) saves more, by the same
+ * packing for all of them [Zen 3]. */
 #include "base/blas.h"
 #include "model/layer.h"
 #include "model/loss.h"
