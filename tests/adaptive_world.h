@@ -59,7 +59,8 @@ static inline void world_open(struct world *w, uint32_t n, const char *settings,
 static inline void world_plan(struct world *w, uint64_t tasks)
 {
     bool open[N] = {false}, overrun[N] = {false};
-    struct crew_plan_request rq = {++w->round, tasks, w->n, w->available};
+    struct crew_plan_request rq = {
+        .round = ++w->round, .tasks = tasks, .n = w->n, .available = w->available};
     struct crew_plan p = {w->quota, open, overrun};
     struct crew_error err;
     memset(w->quota, 0, sizeof w->quota);

@@ -68,7 +68,8 @@ static uint32_t members(const struct world *w)
 /* Beyond legal: a round is planned in full, or open to some who overrun, without quotas. */
 static void world_plan(struct world *w, uint64_t tasks)
 {
-    struct crew_plan_request rq = {++w->round, tasks, w->n, w->available};
+    struct crew_plan_request rq = {
+        .round = ++w->round, .tasks = tasks, .n = w->n, .available = w->available};
     struct crew_plan p = {w->quota, w->open, w->overrun};
     struct crew_error err;
     uint64_t sum = 0;

@@ -58,7 +58,8 @@ static void world_open(struct world *w, const char *name, const char *settings, 
 
 static void world_plan(struct world *w, uint64_t tasks)
 {
-    struct crew_plan_request rq = {++w->round, tasks, w->n, w->available};
+    struct crew_plan_request rq = {
+        .round = ++w->round, .tasks = tasks, .n = w->n, .available = w->available};
     struct crew_plan p = {w->quota, w->open, w->overrun};
     struct crew_error err;
     memset(w->quota, 0, sizeof w->quota);

@@ -54,7 +54,8 @@ static void refuse(const char *spec, const struct crew_policy_config *cfg, const
 
 static void plan(struct subject *s, uint64_t round, uint64_t tasks, const bool *available)
 {
-    struct crew_plan_request rq = {round, tasks, s->n, available};
+    struct crew_plan_request rq = {
+        .round = round, .tasks = tasks, .n = s->n, .available = available};
     struct crew_plan out = {s->quota, s->open, s->overrun};
     memset(s->quota, 0, sizeof s->quota);
     memset(s->open, 0, sizeof s->open);
@@ -127,7 +128,7 @@ static void plan_check_names_the_broken_rule(void **state)
         {{5, 4, 0}, {0}, {0}, "round 7: quotas sum to 9 of 10 tasks and no worker is open"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct crew_plan_request rq = {7, 10, 3, here};
+        struct crew_plan_request rq = {.round = 7, .tasks = 10, .n = 3, .available = here};
         uint64_t quota[3];
         bool open[3], overrun[3];
         memcpy(quota, cases[i].quota, sizeof quota);

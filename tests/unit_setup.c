@@ -126,7 +126,8 @@ static void an_illegal_plan_ends_the_run(void **state)
     cfg.policy_ops = &own;
     crew_trainer *t = rig_trainer(&cfg);
     assert_int_equal(crew_trainer_run(t, &err), CREW_EINVAL);
-    assert_string_equal(err.text, "round 3: quotas sum to more than 7 tasks from worker 0 on");
+    assert_string_equal(
+        err.text, "policy own: round 3: quotas sum to more than 7 tasks from worker 0 on");
     crew_trainer_summary(t, &s);
     assert_int_equal(s.rounds, 2);
     crew_trainer_destroy(t);

@@ -22,6 +22,10 @@ struct crew_plan_request {
     uint64_t tasks;        /**< B of this round, >= 1; the last round of an epoch may have fewer */
     uint32_t n;            /**< workers */
     const bool *available; /**< [n] false: gone (offline, retired); gets nothing. NULL: all here */
+    const uint32_t *group; /**< [n] group of worker i, below `groups`: the shard of the data that its tasks
+                                read. NULL: one group, without a floor */
+    const uint64_t *floor; /**< [groups] least tasks of a group with an available worker; they sum to at most B */
+    uint32_t groups;       /**< at most n, each with a worker */
 };
 
 /** A round's plan. See crew_plan_check() for what makes it legal. */
@@ -60,6 +64,8 @@ struct crew_policy_config {
     /** [n] what was measured before, to start from: so many full tasks, >= 0, of that mean, > 0 where
      *  there were any. Both or none; NULL: nothing is known. */
     const double *prior_tasks, *prior_mean_s;
+    uint32_t groups;      /**< requests will have so many, see struct crew_plan_request; 0: none. A policy that lets
+                               workers be open must refuse any */
 };
 
 /** A decision about a worker, for the log. */
@@ -105,8 +111,9 @@ CREW_API const struct crew_policy_ops *crew_policy_find(const char *name);
 CREW_API const struct crew_policy_ops *crew_policy_at(size_t i);
 
 /** Is the plan legal? Quotas sum to at most B, and to exactly B unless some available worker is
- *  open; nobody who is not available has anything; overrun implies open. Else CREW_EINVAL and which
- *  rule is broken. O(n). */
+ *  open; nobody who is not available has anything; overrun implies open; with groups every floor is kept
+ *  and nobody is open, as a task from the queue would be of no group. Else CREW_EINVAL and which rule is
+ *  broken. O(n), and that again for every 256 groups. */
 CREW_CHECKED CREW_API crew_status crew_plan_check(const struct crew_plan_request *rq,
                                                   const struct crew_plan *plan,
                                                   struct crew_error *err);
@@ -130,6 +137,30 @@ CREW_CHECKED CREW_API crew_status crew_plan_check(const struct crew_plan_request
  */
 CREW_API void crew_minmax_split(const double *cost, uint32_t n, uint64_t tasks, double *scratch,
                                 uint64_t *quota);
+
+/** The same where everybody has some tasks already: the exact split under floors.
+ *      quota = argmin over a in N^n, a[i] >= least[i], sum(a) = tasks, of  max_i a[i] * cost[i]
+ *
+ * @param cost    [n] predicted seconds per task, each finite and > 0
+ * @param n       workers, >= 1
+ * @param tasks   B, at least the sum of least
+ * @param least   [n] tasks that worker i has in any case
+ * @param scratch [3 n] the caller's; contents do not matter before or after
+ * @param quota   [n] out, written in full; must not overlap what is read
+ *
+ * For floors of groups (crew_plan_request.floor) least is crew_minmax_split() of each floor among the
+ * group's workers: then max_i a[i] * cost[i] is the least of all allocations that keep the floors. That
+ * step loses nothing: where t is that least maximum, each floor's own split ends by t, so the items up to
+ * t hold it, and with it B tasks. Ties: as above, among the tasks beyond least. Cannot fail. O(n), independent
+ * of tasks; all least 0: crew_minmax_split() itself, bit for bit.
+ * Any thread, while no one else writes the arrays.
+ *
+ * Exact: tasks beyond least go one at a time to where each is done first. prop_floors = exhaustive search
+ * over all allocations that keep the groups' floors. The tasks go by the rule of D'Hondt, which is
+ * house-monotone, so seats given beforehand that the rule itself would give change nothing.
+ */
+CREW_API void crew_minmax_split_from(const double *cost, uint32_t n, uint64_t tasks,
+                                     const uint64_t *least, double *scratch, uint64_t *quota);
 
 #ifdef __cplusplus
 }

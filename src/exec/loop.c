@@ -30,7 +30,11 @@ crew_status crew_loop_plan(struct crew_loop *l, uint64_t round, uint64_t tasks,
     memset(l->plan.overrun, 0, n * sizeof *l->plan.overrun);
     l->policy->plan(l->policy_self, &l->request, &l->plan);
     l->drops = memchr(l->plan.overrun, true, n * sizeof *l->plan.overrun) != NULL;
-    return crew_plan_check(&l->request, &l->plan, err);
+    struct crew_error why;
+    crew_status status = crew_plan_check(&l->request, &l->plan, &why);
+    return status == CREW_OK
+               ? CREW_OK
+               : crew_fail(err, status, "policy %s: %s", l->policy->name, why.text);
 }
 
 crew_status crew_loop_run(struct crew_loop *l, uint64_t seed, uint32_t spare,

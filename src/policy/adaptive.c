@@ -167,8 +167,8 @@ static uint32_t list(struct crew_adaptive *a, const struct crew_plan_request *rq
 }
 
 /* By the means; *over: somebody has more than its limit. */
-static struct crew_outlook look(const struct crew_adaptive *a, const uint64_t *quota,
-                                bool *over)
+static struct crew_outlook look(struct crew_adaptive *a, const struct crew_plan_request *rq,
+                                const uint64_t *quota, bool *over)
 {
     struct crew_outlook o = {0, 0, CREW_NOBODY, false};
     *over = false;
@@ -176,13 +176,15 @@ static struct crew_outlook look(const struct crew_adaptive *a, const uint64_t *q
         if (!quota[i])
             continue;
         double tasks = (double)quota[i], s = tasks * a->mean[i];
-        *over |= tasks > a->limit[i];
+        *over |= tasks > crew_share_limit(rq, a->limit, i);
         o.sum_s += s;
         if (s > o.longest_s) {
             o.longest_s = s;
             o.busiest = i;
         }
     }
+    if (rq->group) /* who is at its group's floor has no task to give away */
+        o.busiest = crew_floors_giver(&a->share.floors, rq, a->mean, quota);
     return o;
 }
 
@@ -209,7 +211,7 @@ static void plan_known(struct crew_adaptive *a, uint32_t m, const struct crew_pl
 {
     bool over;
     crew_share_by_mean(&a->share, m, rq, a->score, quota);
-    struct crew_outlook o = look(a, quota, &over);
+    struct crew_outlook o = look(a, rq, quota, &over);
     if (over)
         hold_back(a, rq, quota);
     else if (all)
@@ -219,19 +221,24 @@ static void plan_known(struct crew_adaptive *a, uint32_t m, const struct crew_pl
 void crew_adaptive_plan(struct crew_adaptive *a, bool known, const struct crew_plan_request *rq,
                         struct crew_plan *out)
 {
-    struct crew_plan_request part = *rq;
+    struct crew_plan_request first = *rq, rest = *rq;
     uint32_t m = a->share.n, untried = 0;
     if (rq->available || !known) {
         untried = list(a, rq, false);
         m = list(a, rq, true);
     }
-    part.tasks = untried < rq->tasks ? rq->tasks - untried : 0;
-    if (m && part.tasks)
-        plan_known(a, m, &part, !untried, out->quota);
     if (untried) {
-        part.tasks = m ? rq->tasks - part.tasks : rq->tasks;
-        crew_share_evenly(&a->share, list(a, rq, false), &part, a->seed, out->quota);
+        (void)list(a, rq, false);
+        first.tasks = m && untried < rq->tasks ? untried : rq->tasks;
+        if (rq->group && m)
+            crew_floors_first(&a->share.floors, a->share.who, untried, first.tasks, 1, rq,
+                              &first);
+        crew_share_evenly(&a->share, untried, &first, a->seed, out->quota);
+        rest.tasks -= first.tasks;
+        m = list(a, rq, true);
     }
+    if (m && rest.tasks)
+        plan_known(a, m, &rest, !untried, out->quota);
     a->learning = untried || a->retry.who != CREW_NOBODY;
 }
 

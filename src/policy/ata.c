@@ -203,6 +203,25 @@ static uint32_t pick_unknown(const double *s, uint32_t m, uint32_t *who)
     return unknown;
 }
 
+/* The unknown ones share all but what groups without any of them must have. */
+static void share_groups(struct ata *a, uint32_t unknown, const struct crew_plan_request *rq,
+                         uint64_t *quota)
+{
+    struct crew_plan_request part;
+    uint32_t m = 0;
+    crew_floors_first(&a->share.floors, a->share.who, unknown, rq->tasks, rq->tasks, rq, &part);
+    crew_share_evenly(&a->share, unknown, &part, a->seed, quota);
+    uint64_t rest = rq->tasks - part.tasks;
+    for (uint32_t i = 0; i < a->share.n; i++) {
+        a->share.who[m] = i;
+        m += (!rq->available || rq->available[i]) && a->score[i] > 0;
+    }
+    part = *rq;
+    part.tasks = rest;
+    if (rest)
+        crew_share_by_mean(&a->share, m, &part, a->score, quota);
+}
+
 static void plan(void *self, const struct crew_plan_request *rq, struct crew_plan *out)
 {
     struct ata *a = self;
@@ -217,7 +236,9 @@ static void plan(void *self, const struct crew_plan_request *rq, struct crew_pla
         unknown = pick_unknown(a->score, m, a->share.who);
     }
     a->exploring = unknown > 0;
-    if (unknown)
+    if (unknown && rq->group)
+        share_groups(a, unknown, rq, out->quota);
+    else if (unknown)
         crew_share_evenly(&a->share, unknown, rq, a->seed, out->quota);
     else
         crew_share_by_mean(&a->share, m, rq, a->score, out->quota);

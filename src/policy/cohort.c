@@ -91,6 +91,7 @@ static crew_status create(const struct crew_policy_config *cfg, void **self,
                           struct crew_error *err)
 {
     *self = NULL;
+    TRY(crew_policy_check_groups(cfg, "cohort", err));
     struct settings set;
     crew_option_defaults(settings_table, &set);
     TRY(crew_option_settings(settings_table, cfg->settings, "policy cohort", &set, err));

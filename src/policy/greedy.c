@@ -3,12 +3,14 @@
  * al., ICML 2025, arXiv:2502.00775), Rennala SGD of Tyurin and Richtarik, NeurIPS 2023. The
  * shortest rounds, the most work; which gradients count depends on timing, so weights are not
  * the same bits in every run. */
+#include "base/error.h"
 #include "policy/policies.h"
 
 static crew_status create(const struct crew_policy_config *cfg, void **self,
                           struct crew_error *err)
 {
     *self = NULL; /* no state */
+    TRY(crew_policy_check_groups(cfg, "greedy", err));
     return crew_option_settings(crew_policy_no_settings, cfg->settings, "policy greedy", NULL,
                                 err);
 }

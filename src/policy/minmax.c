@@ -192,11 +192,14 @@ static double threshold_by_selection(const double *cost, uint32_t n, uint64_t ta
     return select_value(value, m, (size_t)(tasks - below - 1));
 }
 
-static bool reaches(const double *cost, uint32_t n, uint64_t tasks, double t)
+/* least [n]: items that worker i has in any case; NULL: none. */
+static bool reaches(const double *cost, uint32_t n, uint64_t tasks, const uint64_t *least,
+                    double t)
 {
     uint64_t missing = tasks;
     for (uint32_t i = 0; i < n; i++) {
         uint64_t k = count(cost[i], tasks, t);
+        k = least && k < least[i] ? least[i] : k;
         if (k >= missing)
             return true;
         missing -= k;
@@ -207,7 +210,8 @@ static bool reaches(const double *cost, uint32_t n, uint64_t tasks, double t)
 /* t* as the least double with B items: the bits of positive doubles sort like the doubles. 63
  * passes, whatever the input: for B beyond EXACT, and for costs near the ends of the range of
  * double. */
-static double threshold_by_bisection(const double *cost, uint32_t n, uint64_t tasks)
+static double threshold_by_bisection(const double *cost, uint32_t n, uint64_t tasks,
+                                     const uint64_t *least)
 {
     uint64_t lo = 0, hi = UINT64_C(0x7ff) << 52; /* zero and infinity */
     double t = HUGE_VAL;
@@ -215,7 +219,7 @@ static double threshold_by_bisection(const double *cost, uint32_t n, uint64_t ta
         uint64_t mid = lo + (hi - lo) / 2;
         double at;
         memcpy(&at, &mid, sizeof at);
-        if (reaches(cost, n, tasks, at)) {
+        if (reaches(cost, n, tasks, least, at)) {
             hi = mid;
             t = at;
         } else {
@@ -255,7 +259,7 @@ static void split(const double *cost, uint32_t n, uint64_t tasks, double *scratc
         t = threshold_by_selection(cost, n, tasks, scratch, quota);
     }
     if (t == 0)
-        t = threshold_by_bisection(cost, n, tasks);
+        t = threshold_by_bisection(cost, n, tasks, NULL);
     fill(cost, n, tasks, t, quota);
 }
 
@@ -403,4 +407,75 @@ void crew_minmax_split(const double *cost, uint32_t n, uint64_t tasks, double *s
                        uint64_t *quota)
 {
     (void)split_afresh(cost, n, tasks, scratch, quota);
+}
+
+/* ---- From given seats ---- */
+
+/* Workers member[0..m) and their costs, members being those whose seats all end before t; t 0:
+ * all. */
+static uint32_t list_members(const double *cost, uint32_t n, const uint64_t *least, double t,
+                             double *member_cost, double *member)
+{
+    uint32_t m = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        member[m] = i;
+        member_cost[m] = cost[i];
+        m += t == 0 || !least[i] || (double)least[i] * cost[i] < t;
+    }
+    return m;
+}
+
+/* Of the members those who got at least their seats; *tasks is what the others leave them. */
+static uint32_t drop_those_below(uint32_t m, const uint64_t *least, const uint64_t *quota,
+                                 double *member_cost, double *member, uint64_t *tasks)
+{
+    uint32_t kept = 0;
+    for (uint32_t j = 0; j < m; j++) {
+        uint64_t seats = least[(uint32_t)member[j]];
+        member[kept] = member[j];
+        member_cost[kept] = member_cost[j];
+        if (quota[j] >= seats)
+            kept++;
+        else
+            *tasks -= seats;
+    }
+    return kept;
+}
+
+static uint64_t seats_of_others(uint32_t n, const uint64_t *least, uint32_t m,
+                                const double *member)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0, j = 0; i < n; i++) {
+        bool is = j < m && (uint32_t)member[j] == i;
+        j += is;
+        sum += is ? 0 : least[i];
+    }
+    return sum;
+}
+
+/* The t* of the split without seats is an upper bound of the one with them: who then gets less
+ * than its seats keeps just these, and the others share the rest, which lowers t* again. When
+ * nobody is left out any more, everybody's seats are among the items that the split takes: it
+ * is the one wanted. A few repeats do, but each might leave out one worker only, so after some
+ * the least t that reaches is searched for, which says at once who is left out. */
+void crew_minmax_split_from(const double *cost, uint32_t n, uint64_t tasks,
+                            const uint64_t *least, double *scratch, uint64_t *quota)
+{
+    enum { REPEATS = 6 };
+    double *member_cost = scratch + n, *member = scratch + 2 * (size_t)n;
+    uint32_t m = list_members(cost, n, least, 0, member_cost, member), before = n + 1;
+    uint64_t left = tasks;
+    for (int k = 0; m < before; k++) {
+        if (k == REPEATS) {
+            double t = threshold_by_bisection(cost, n, tasks, least);
+            m = list_members(cost, n, least, t, member_cost, member);
+            left = tasks - seats_of_others(n, least, m, member);
+        }
+        (void)split_afresh(member_cost, m, left, scratch, quota);
+        before = m;
+        m = drop_those_below(m, least, quota, member_cost, member, &left);
+    }
+    for (uint32_t i = n; i-- > 0;) /* in place: a member's number is not below its index */
+        quota[i] = m && (uint32_t)member[m - 1] == i ? quota[--m] : least[i];
 }

@@ -11,4 +11,8 @@ extern const struct crew_policy_ops crew_policy_uniform, crew_policy_fixed, crew
 /* The table of a policy without settings: refuses any that are given. */
 extern const struct crew_option crew_policy_no_settings[];
 
+/* CREW_EINVAL: there are several groups, and this policy lets workers be open. */
+CREW_CHECKED crew_status crew_policy_check_groups(const struct crew_policy_config *cfg,
+                                                  const char *name, struct crew_error *err);
+
 #endif

@@ -2,12 +2,14 @@
  * What OpenMP's dynamic schedule and task pools do, and the rival of every plan: hard to beat
  * with many small tasks, poor with few and large ones, where the last task often lands on a
  * slow core. */
+#include "base/error.h"
 #include "policy/policies.h"
 
 static crew_status create(const struct crew_policy_config *cfg, void **self,
                           struct crew_error *err)
 {
     *self = NULL; /* no state */
+    TRY(crew_policy_check_groups(cfg, "queue", err));
     return crew_option_settings(crew_policy_no_settings, cfg->settings, "policy queue", NULL,
                                 err);
 }

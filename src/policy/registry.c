@@ -1,3 +1,4 @@
+#include "base/error.h"
 #include "policy/policies.h"
 #include <string.h>
 
@@ -21,4 +22,15 @@ const struct crew_policy_ops *crew_policy_find(const char *name)
         if (strlen(policies[i]->name) == n && memcmp(policies[i]->name, name, n) == 0)
             return policies[i];
     return NULL;
+}
+
+crew_status crew_policy_check_groups(const struct crew_policy_config *cfg, const char *name,
+                                     struct crew_error *err)
+{
+    if (cfg->struct_size < sizeof *cfg || !cfg->groups)
+        return CREW_OK;
+    return crew_fail(err, CREW_EINVAL,
+                     "policy %s lets workers draw tasks from a queue, which are of no shard: "
+                     "shards need one that plans, as adaptive, ata-empirical, uniform",
+                     name);
 }

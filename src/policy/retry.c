@@ -44,7 +44,7 @@ void crew_retry_plan(struct crew_retry *r, const struct crew_retry_view *view,
                      const struct crew_plan_request *rq, const struct crew_outlook *o,
                      uint64_t *quota)
 {
-    if (r->explore <= 0)
+    if (r->explore <= 0 || o->busiest == CREW_NOBODY)
         return;
     if (r->next == CREW_NOBODY || !is_parked(view, rq, quota, r->next))
         r->next = longest_wait(view, rq, quota, o->longest_s);

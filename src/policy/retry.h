@@ -27,8 +27,8 @@ struct crew_retry_view {
 /* A plan by the means: its length, all workers' time, who is done last. */
 struct crew_outlook {
     double longest_s, sum_s;
-    uint32_t busiest;
-    bool cut; /* when the round ends, so does every task */
+    uint32_t busiest; /* of those who may give a task away; CREW_NOBODY: nobody may */
+    bool cut;         /* when the round ends, so does every task */
 };
 
 /* Take a task from the busiest worker for the one whose turn it is, if the accounts allow it.
