@@ -9,6 +9,7 @@ golden help_eval help eval
 golden help_predict predict -h
 golden help_sim help sim
 golden help_resume help resume
+golden help_shards help shards
 golden help_speeds help speeds
 golden help_trouble help trouble
 golden help_cnn help cnn
@@ -25,7 +26,7 @@ golden list_datasets eval --data help FILE
 golden list_scenarios list scenarios
 golden list_scenarios sim --scenario help
 
-for about in cnn resume trouble sim speeds train; do
+for about in cnn resume shards trouble sim speeds train; do
     run help $about
     [ "$(awk 'length > 80' "$tmp/out")" = "" ] || miss "help $about: lines over 80 columns"
 done

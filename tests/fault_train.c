@@ -48,6 +48,18 @@ static void training(void **state)
     fault_try(&s);
 }
 
+/* Other weights where fewer threads can be started: then there are fewer shards. */
+static void training_on_shards(void **state)
+{
+    (void)state;
+    described_machine();
+    chosen = fault_config();
+    chosen.policy = "uniform";
+    chosen.shards = "worker";
+    const struct fault_scenario s = {.name = "shards", .run = run_chosen};
+    fault_try(&s);
+}
+
 /* The machine itself, where threads are bound: what that fails at is told, and training goes
  * on. */
 static void binding(void **state)
@@ -302,10 +314,11 @@ static void asking(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(training),      cmocka_unit_test(binding),
-        cmocka_unit_test(machine),       cmocka_unit_test(virtual_time),
-        cmocka_unit_test(with_profile),  cmocka_unit_test(saving),
-        cmocka_unit_test(not_replacing), cmocka_unit_test(asking),
+        cmocka_unit_test(training),     cmocka_unit_test(training_on_shards),
+        cmocka_unit_test(binding),      cmocka_unit_test(machine),
+        cmocka_unit_test(virtual_time), cmocka_unit_test(with_profile),
+        cmocka_unit_test(saving),       cmocka_unit_test(not_replacing),
+        cmocka_unit_test(asking),
     };
     return cmocka_run_group_tests(tests, fault_open, fault_close);
 }

@@ -114,8 +114,8 @@ struct crew_config {
     uint32_t keep;         /**< checkpoints that are kept, the newest ones */
     /** "auto": go on from the newest valid one of `checkpoint`, afresh when there is none; "none": afresh,
      *  refused where there are some; else a file or a folder to go on from. Model, data, seed,
-     *  B, task size, augment and optimizer must be those it was made with (CREW_EINVAL); policy, workers,
-     *  executor and limits may be others. The limits count from the start of the first run. The bits are those
+     *  B, task size, augment, shards (their sizes too) and optimizer must be those it was made with
+     *  (CREW_EINVAL); policy, workers, executor and limits may be others. The limits count from the start of the first run. The bits are those
      *  of a run that was never interrupted, unless results are dropped. Notes name the file, damaged ones
      *  before it, what is another than it was, and say so when nothing is left to train.
      *  CREW_EFORMAT, CREW_EINPUT: no valid checkpoint; CREW_EINPUT also: the newest cannot be opened now
@@ -147,6 +147,14 @@ struct crew_config {
      *  being by minibatch), and where it is learnt, on time.
      *  Tasks that may be dropped, and an open queue's, stay by themselves. CREW_EINVAL: executor "sim" */
     bool fuse_quota;
+    /** Training rows in shards: "node": each NUMA node, or "worker": each worker, owns a contiguous part of them,
+     *  as many as its share of the workers, and its tasks read no others; "off". The gradient is that of all rows,
+     *  on average: a shard counts by its share of the data, however many of its rows a round reads. Each
+     *  gets a task in every round, so B is at least their number (CREW_EINVAL), and the policy must plan. The weights
+     *  depend on the allocation: same bits only where that is the same. An epoch is over when as many rows
+     *  were read as there are. With "node" rows are moved to their nodes, where the library owns them;
+     *  where the system refuses, a note says so. */
+    const char *shards;
 };
 
 /** The table behind struct crew_config: command line, config files, help. A program that is older than the

@@ -36,6 +36,7 @@ struct crew_record {
     const char *nonfinite; /**< why this round took no step: which task, worker and rows; or NULL */
     const struct crew_policy_event *events; /**< [n_events] what the policy decided of workers in this round */
     size_t n_events;
+    const uint32_t *shard; /**< [n] the part of the rows that worker i's tasks read; NULL: there are no shards */
 };
 
 /** Result of an evaluation. */

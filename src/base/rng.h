@@ -18,9 +18,10 @@ enum crew_stream {
     CREW_STREAM_TIME_MORE, /* what one block does not give */
     CREW_STREAM_PRETRAIN,
     CREW_STREAM_TEST,
-    CREW_STREAM_TWIST, /* a: worker; index: round, task; or what a scenario makes of them */
+    CREW_STREAM_TWIST,   /* a: worker; index: round, task; or what a scenario makes of them */
     CREW_STREAM_DROPOUT, /* a: task, layer; index: round, values */
-    CREW_STREAM_AUGMENT  /* a: epoch; index: row */
+    CREW_STREAM_AUGMENT, /* a: epoch; index: row */
+    CREW_STREAM_SHARD    /* a: shard */
 };
 
 /* Four independent 32-bit numbers: block `index` of sub-stream (stream, a). Philox4x32-10. */

@@ -184,8 +184,9 @@ void print_weights(FILE *to, const struct crew_comparison *c)
         fputs(" dropped nothing and ended with other ones than the first such policy\n", to);
         return;
     }
-    if (c->fused) {
-        fputs("weights are not compared: with fuse-quota they depend on who computed what", to);
+    if (c->apart) {
+        fprintf(to, "weights are not compared: with %s they depend on who computed what",
+                c->apart);
     } else if (c->same == CREW_SAME_UNKNOWN) {
         fputs("weights are not compared: no two runs came to the end and dropped nothing", to);
     } else {

@@ -68,9 +68,9 @@ static void print_resume(FILE *to)
           "The same command once more goes on from the newest one. One that is damaged is\n"
           "named, and the one before it used. The weights are those of a run that was\n"
           "never interrupted, bit for bit, unless the policy drops results. Model, data,\n"
-          "seed, batch-tasks, task-rows and optimizer must be the same; policy, workers,\n"
-          "executor and limits may be others. Limits count from the start of the first\n"
-          "part: when nothing is left of them, that is told. Files of --log and\n"
+          "seed, batch-tasks, task-rows, shards and optimizer must be the same; policy,\n"
+          "workers, executor and limits may be others. Limits count from the start of\n"
+          "the first part: when nothing is left of them, that is told. Files of --log and\n"
           "--log-tasks are written on, after what is in them of later rounds is cut off;\n"
           "a file of --save that is there already needs --force.\n"
           "\n"
@@ -197,9 +197,39 @@ static void print_cnn(FILE *to)
           to);
 }
 
+static void print_shards(FILE *to)
+{
+    fputs("shards: each NUMA node or worker has a part of the training rows\n"
+          "\n"
+          "  crew train ... --shards node|worker\n"
+          "\n"
+          "The rows are cut into parts that follow each other, one a node (or one a\n"
+          "worker), as many rows as its share of the workers. Its workers' tasks read\n"
+          "no others. With node, the pages of a part are moved to its node; notes say\n"
+          "what was read back. On one node nothing changes.\n"
+          "\n"
+          "The parts may differ as they like, as rows sorted by label do. Each counts by\n"
+          "its share of the rows, whatever number of them a round reads, so the gradient\n"
+          "is on average that of all rows, and training ends at the same optimum. For\n"
+          "that every part has one task in every round at least: --batch-tasks is not\n"
+          "less than the number of parts, and a slow node takes part in each round. The\n"
+          "split of the other tasks is still the best one. Fewer tasks of a part make the\n"
+          "gradient noisier: parts that are alike lose least.\n"
+          "\n"
+          "The policy must plan: uniform, fixed, ata, ata-empirical or adaptive. Which\n"
+          "rows are read depends on who does how many tasks, so the weights are the same\n"
+          "in every run only where the split is, as with fixed, uniform or --executor\n"
+          "sim. A run goes on from its checkpoints with as many workers on each node as\n"
+          "before. An epoch is over when as many rows were read as there are.\n"
+          "\n"
+          "crew train --data digits --shards worker --executor sim --speeds \"1ms 4ms\"\n",
+          to);
+}
+
 const struct help_topic help_topics[] = {
     {"cnn", "layers of a network for images", print_cnn},
     {"resume", "going on after an interruption: checkpoints and signals", print_resume},
+    {"shards", "each NUMA node or worker has a part of the training rows", print_shards},
     {"speeds", "how long a task takes on each simulated worker", print_speeds},
     {"trouble", "what to do when a run does not go as it should", print_trouble},
     {0},

@@ -428,7 +428,9 @@ crew_status crew_compare(const struct crew_comparison_config *cfg, struct crew_c
         .repeats = cfg->repeats,
         .seed = cfg->train.seed,
         .virtual_time = cfg->train.executor && !strcmp(cfg->train.executor, "sim"),
-        .fused = cfg->train.fuse_quota,
+        .apart = cfg->train.fuse_quota                                   ? "fuse-quota"
+                 : cfg->train.shards && strcmp(cfg->train.shards, "off") ? "shards"
+                                                                         : NULL,
         .target_loss = cfg->target_loss,
         .target_accuracy = cfg->target_accuracy,
         .window = 1,

@@ -101,7 +101,8 @@ struct crew_comparison {
     uint32_t window; /* rounds whose mean loss is held against target_loss */
     uint64_t seed;   /* of the first repeat */
     bool virtual_time;
-    bool fused;         /* the weights depend on who computed what: they are not compared */
+    const char *apart;  /* by this option weights depend on who computed what, and are not
+                           compared; NULL */
     bool stopped;       /* some runs are not finished */
     char error[600];    /* which run could not be finished and why; "": none failed */
     bool without_fixed; /* of "all": the times of the workers are not known */

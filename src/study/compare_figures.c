@@ -89,7 +89,7 @@ static void compare_weights(struct crew_comparison *c)
         for (size_t p = 0; p < c->n_policies; p++) {
             const struct crew_comparison_run *run = &c->policy[p].run[r];
             c->policy[p].drops |= run->finished && run->dropped;
-            if (c->fused || !comparable(run) || run == first)
+            if (c->apart || !comparable(run) || run == first)
                 continue;
             compared++;
             c->policy[p].other_weights |= run->weights_digest != first->weights_digest;

@@ -196,6 +196,15 @@ static json_t *lost_workers(const struct crew_record *r)
     return crew_json_whole(list, n);
 }
 
+/* Of each worker. */
+static json_t *shards(const struct crew_record *r)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < r->n; i++)
+        json_array_append_new(list, json_integer((json_int_t)r->shard[i]));
+    return crew_json_whole(list, r->n);
+}
+
 /* The event with one more value, both taken over; NULL: no memory. */
 static json_t *with(json_t *event, const char *key, json_t *value)
 {
@@ -235,6 +244,8 @@ void crew_runlog_round(crew_runlog *l, const struct crew_record *r)
         event = with(event, "nonfinite", sentence(r->nonfinite));
     if (r->available)
         event = with(event, "lost", lost_workers(r));
+    if (r->shard)
+        event = with(event, "shard", shards(r));
     emit(l, event);
     log_decisions(l, r);
     fflush(l->rounds); /* a run that is killed goes on from a round that stands here */

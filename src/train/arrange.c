@@ -152,7 +152,10 @@ static crew_status create_policy(crew_trainer *t, struct crew_policy_config *cfg
 
 static crew_status make_policy(crew_trainer *t, struct crew_error *err)
 {
-    struct crew_policy_config cfg = {.struct_size = sizeof cfg, .n = t->n, .seed = t->cfg.seed};
+    struct crew_policy_config cfg = {.struct_size = sizeof cfg,
+                                     .n = t->n,
+                                     .seed = t->cfg.seed,
+                                     .groups = t->loop.request.groups};
     const struct crew_policy_ops *ops = NULL;
     struct crew_prior prior = {.tasks = NULL};
     double *means = NULL;

@@ -64,9 +64,8 @@ crew_status crew_snapshot_write(const crew_network *net, const struct crew_snaps
 
 /* Settings that the bits depend on; those that may change, but not unnoticed; and those that
  * are among these where the learning rate depends on how long the run is. */
-static const char *const fixed[] = {"model",     "batch-tasks", "task-rows",
-                                    "optimizer", "momentum",    "seed",
-                                    "augment"};
+static const char *const fixed[] = {"model",    "batch-tasks", "task-rows", "optimizer",
+                                    "momentum", "seed",        "augment",   "shards"};
 static const char *const noted[] = {"lr", "clip", "schedule"};
 static const char *const lengths[] = {"epochs", "rounds"};
 
@@ -85,7 +84,7 @@ static crew_status compare_settings(crew_trainer *t, const json_t *theirs, const
     for (const struct crew_option *o = crew_train_options(); o->type != CREW_OPTION_END; o++) {
         const char *a = json_string_value(json_object_get(theirs, o->name)),
                    *b = json_string_value(json_object_get(mine, o->name));
-        a = a ? a : "not given";
+        a = a ? a : o->value ? o->value : "not given"; /* older than the setting */
         b = b ? b : "not given";
         if (!strcmp(a, b))
             continue;
@@ -203,6 +202,12 @@ static crew_status restore_by(load_function *load, crew_trainer *t, const crew_s
     memcpy(copy, x->data, x->count * sizeof *copy); /* may be unaligned in the file */
     crew_status status = load(t, part, copy, x->count);
     crew_free(copy);
+    if (status == CREW_EINVAL)
+        return crew_fail(
+            err, status,
+            "%s was made with other shards of the rows, of other workers: that would "
+            "be another run",
+            path);
     return status == CREW_OK ? status : incomplete(path, name, err);
 }
 

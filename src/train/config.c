@@ -87,6 +87,9 @@ static const struct crew_option options[] = {
     ROW("fuse-quota", 0, FLAG, fuse_quota, 0, 0, "no", NULL,
         "a worker computes its tasks of a round as one minibatch: faster for small tasks, but "
         "the weights then depend on who computes what, mostly in their last bits"),
+    ROW("shards", 0, STRING, shards, 0, 0, "off", "BY",
+        "node, worker: each NUMA node or worker owns a part of the training rows; off: none; "
+        "see crew help shards"),
     {.type = CREW_OPTION_END},
 };
 

@@ -16,12 +16,10 @@ static const double STACK_BYTES = 1 << 20, BUFFER_BYTES = 134221824, HEAP_BYTES 
 static double book_bytes(const crew_trainer *t, uint32_t tasks)
 {
     double worker = sizeof *t->tally + sizeof *t->worker + sizeof *t->record_done +
-                    sizeof *t->record_busy + 256; /* the policy, the plan */
+                    sizeof *t->record_busy + 400; /* the policy, the plan */
     double task = sizeof *t->task_work + sizeof *t->kept;
-    double parts = (double)((t->info.rows - 1) / t->cfg.task_rows + 1);
     return t->n * worker + tasks * task + crew_threads_bytes(t->threads, tasks) +
-           (t->virtual_time ? crew_sim_bytes(t->n, tasks) : 0) +
-           ((double)t->info.rows + parts) * sizeof(uint32_t) + /* the sampler's orders */
+           (t->virtual_time ? crew_sim_bytes(t->n, tasks) : 0) + crew_rows_bytes(t) +
            (double)CREW_HISTORY * sizeof *t->history;
 }
 

@@ -33,7 +33,7 @@ crew_status crew_nonfinite_parse(const char *text, enum crew_on_nan *out,
 static const char *wrong_with(crew_trainer *t, uint32_t task, const uint32_t *row, uint32_t n)
 {
     struct crew_desk *d = &t->desk[0];
-    const struct crew_batch batch = {d->x, d->label, n, 1.0f / (float)t->round_rows.rows};
+    const struct crew_batch batch = {d->x, d->label, n, crew_rows_weight(t, task)};
     const struct crew_task_context context = {
         .seed = t->cfg.seed, .round = t->round + 1, .task = task};
     crew_reduce_begin(t->reduce, 1);
@@ -75,7 +75,7 @@ void crew_task_describe(const crew_trainer *t, const char *who, uint32_t number,
 {
     char rows[ROWS_TEXT] = "";
     uint32_t n;
-    const uint32_t *row = crew_sampler_rows(t->sampler, task, &n);
+    const uint32_t *row = crew_rows_of(t, task, &n);
     list_rows(t, row, n, rows, sizeof rows);
     describe(t, who, number, task, rows, out, cap);
 }
@@ -85,7 +85,7 @@ void crew_task_describe(const crew_trainer *t, const char *who, uint32_t number,
 static void list_culprits(crew_trainer *t, uint32_t task, char *out, size_t cap)
 {
     uint32_t n, bad[SHOWN], n_bad = 0;
-    const uint32_t *row = crew_sampler_rows(t->sampler, task, &n);
+    const uint32_t *row = crew_rows_of(t, task, &n);
     for (uint32_t i = 0; i < n; i++)
         if (wrong_with(t, task, &row[i], 1)) {
             bad[n_bad < SHOWN ? n_bad : SHOWN - 1] = row[i];
@@ -122,7 +122,7 @@ static void find_culprit(crew_trainer *t, double loss)
     find_kept(t);
     for (uint32_t task = 0; task < tasks; task++) {
         uint32_t n;
-        const uint32_t *row = crew_sampler_rows(t->sampler, task, &n);
+        const uint32_t *row = crew_rows_of(t, task, &n);
         const char *what = t->kept[task] ? wrong_with(t, task, row, n) : NULL;
         if (!what)
             continue;

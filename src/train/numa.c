@@ -157,7 +157,7 @@ static void spread_rows(crew_trainer *t)
 {
     size_t bytes;
     void *p = crew_dataset_memory(t->train, &bytes);
-    if (p && bytes >= LARGE_BYTES)
+    if (p && bytes >= LARGE_BYTES && !crew_rows_by_node(t))
         interleave(t, "training rows", p, bytes);
 }
 

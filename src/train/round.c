@@ -7,22 +7,10 @@
 
 static double learning_rate(const crew_trainer *t)
 {
-    double per_epoch = (double)crew_sampler_rounds_per_epoch(t->sampler, t->cfg.batch_tasks);
+    double per_epoch = (double)crew_rows_rounds_per_epoch(t);
     return t->cfg.lr *
            crew_schedule_at_epoch(&t->schedule,
                                   ((double)(t->round - t->first_round) + 0.5) / per_epoch);
-}
-
-/* Parts whose results were dropped are handed out again. */
-static bool settle(crew_trainer *t)
-{
-    const struct crew_outcome *out = &t->loop.outcome;
-    if (!t->round_rows.spare)
-        return crew_sampler_settle(t->sampler, NULL);
-    memset(t->kept, 0, (t->round_rows.tasks + t->round_rows.spare) * sizeof *t->kept);
-    for (size_t i = 0; i < out->n_timings; i++)
-        t->kept[out->timing[i].task] = out->timing[i].kept;
-    return crew_sampler_settle(t->sampler, t->kept);
 }
 
 static void keep_record(crew_trainer *t, const struct crew_epoch_record *r)
@@ -70,15 +58,6 @@ static crew_status compute(crew_trainer *t)
                      (unsigned long long)t->round);
 }
 
-static void plan_rows(crew_trainer *t)
-{
-    for (uint32_t i = 0; i < t->round_rows.tasks + t->round_rows.spare; i++) {
-        uint32_t n;
-        (void)crew_sampler_rows(t->sampler, i, &n);
-        t->task_work[i] = (double)n / (double)t->cfg.task_rows;
-    }
-}
-
 /* The step is taken, or the round is left out: what is not finite must not reach the weights.
  */
 static crew_status step(crew_trainer *t, const float *grad, double loss, double lr)
@@ -99,13 +78,11 @@ static crew_status step(crew_trainer *t, const float *grad, double loss, double 
  * learn, report. Nothing here asks which policy or which executor it is talking to. */
 crew_status crew_round_run(crew_trainer *t, bool *epoch_done)
 {
-    struct crew_sampler_round *rows = &t->round_rows;
+    const struct crew_sampler_round *rows = &t->round_rows;
     double began = crew_trainer_now(t), loss, lr = learning_rate(t);
-    crew_sampler_round(t->sampler, t->cfg.batch_tasks, t->spare, rows);
+    crew_rows_begin(t);
     TRY(crew_loop_plan(&t->loop, t->round + 1, rows->tasks, &t->run_error));
-    if (!t->loop.drops) /* nobody overruns: no part is handed out twice */
-        crew_sampler_round(t->sampler, t->cfg.batch_tasks, 0, rows);
-    plan_rows(t);
+    crew_rows_deal(t);
     crew_reduce_begin(t->reduce, rows->tasks + rows->spare);
     crew_numa_copy(t);
     TRY(compute(t));
@@ -115,7 +92,7 @@ crew_status crew_round_run(crew_trainer *t, bool *epoch_done)
     t->rows += rows->rows;
     crew_loop_observe(&t->loop);
     crew_tally_round(t);
-    *epoch_done = settle(t);
+    *epoch_done = crew_rows_settle(t);
     double seconds = crew_trainer_now(t) - began;
     t->train_s += seconds;
     if (!crew_record_emit(t, loss, lr, seconds))

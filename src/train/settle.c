@@ -16,7 +16,7 @@ struct first_job {
 /* A desk's memory, and where its parts begin. */
 static size_t desk_layout(const crew_trainer *t, size_t *label_at, size_t *workspace_at)
 {
-    size_t rows = (size_t)t->cfg.task_rows * t->work.join;
+    size_t rows = (size_t)t->cfg.task_rows * t->join;
     *label_at = crew_round_up(rows * t->info.features * sizeof(float), CREW_LINE);
     *workspace_at = *label_at + crew_round_up(rows * sizeof(uint32_t), CREW_LINE);
     return *workspace_at + t->net->ops->workspace_bytes(t->net->model, (uint32_t)rows);
@@ -96,11 +96,10 @@ static bool exact_in_place(crew_trainer *t, uint32_t rows)
     struct crew_desk *d = &t->desk[0];
     struct crew_batch batch = {d->x, d->label, rows, 1.0f / 3.0f};
     size_t n = t->net->n_params;
-    uint32_t n_rows;
     double loss;
     const struct crew_task_context task = {.seed = 0};
-    crew_dataset_gather(t->train, crew_sampler_rows(t->sampler, 0, &n_rows), rows, d->x,
-                        d->label);
+    for (uint32_t r = 0; r < rows; r++)
+        crew_dataset_gather(t->train, &r, 1, d->x + (size_t)r * t->info.features, &d->label[r]);
     crew_reduce_begin(t->reduce, 2);
     float *a = crew_reduce_sum(t->reduce, crew_reduce_take(t->reduce));
     float *b = crew_reduce_sum(t->reduce, crew_reduce_take(t->reduce));
@@ -116,16 +115,25 @@ static bool exact_in_place(crew_trainer *t, uint32_t rows)
     return ok && memcmp(a, b, n * sizeof *a) == 0;
 }
 
+/* Tasks of every size that there will be. */
 static void test_in_place(void *self, uint32_t worker)
 {
+    enum { KNOWN = 4 };
     crew_trainer *t = self;
-    struct crew_sampler_round all;
-    uint32_t full, last = 0;
+    uint32_t rows, known[KNOWN] = {0}, n = 0;
     (void)worker;
-    crew_sampler_round(t->sampler, UINT32_MAX, 0, &all);
-    (void)crew_sampler_rows(t->sampler, 0, &full);
-    (void)crew_sampler_rows(t->sampler, all.tasks - 1, &last);
-    t->adds_in_place = exact_in_place(t, full) && (last == full || exact_in_place(t, last));
+    t->adds_in_place = true;
+    for (uint32_t g = 0; t->adds_in_place && (rows = crew_rows_in_shard(t, g)); g++) {
+        uint32_t full = t->cfg.task_rows < rows ? t->cfg.task_rows : rows,
+                 size[] = {full, (rows - 1) % full + 1};
+        for (int k = 0; k < 2; k++) {
+            bool tested = false;
+            for (int i = 0; i < KNOWN; i++)
+                tested |= known[i] == size[k];
+            t->adds_in_place = t->adds_in_place && (tested || exact_in_place(t, size[k]));
+            known[n++ % KNOWN] = size[k];
+        }
+    }
 }
 
 void crew_test_in_place(crew_trainer *t)

@@ -95,7 +95,7 @@ static crew_status check_config(crew_trainer *t, const struct crew_config *cfg,
     drop_empty(&t->cfg.augment);
     TRY(check_ranges(c, err));
     if (!c->model || !c->policy || !c->optimizer || !c->schedule || !c->bind || !c->every ||
-        !c->resume || !c->on_nan || !c->executor || !c->numa)
+        !c->resume || !c->on_nan || !c->executor || !c->numa || !c->shards)
         return crew_fail(err, CREW_EINVAL, "a name in the configuration is NULL");
     if (!c->epochs && !c->rounds && !(c->time_limit_s > 0))
         t->cfg.epochs = EPOCHS;
@@ -104,6 +104,7 @@ static crew_status check_config(crew_trainer *t, const struct crew_config *cfg,
                          c->best ? "best" : "patience");
     TRY(crew_nonfinite_parse(c->on_nan, &t->on_nan, err));
     TRY(crew_numa_check(c->numa, err));
+    TRY(crew_rows_check(c->shards, err));
     TRY(crew_augment_parse(c->augment, &t->info, &t->augment, err));
     t->cfg.augment = *t->augment.text ? t->augment.text : NULL;
     if (!c->task_rows && !strcmp(c->executor, "sim"))
@@ -231,7 +232,7 @@ static void limit_tasks(crew_trainer *t)
         t->cfg.task_rows = (uint32_t)t->info.rows;
     uint32_t most = JOINED_ROWS / t->cfg.task_rows;
     most = most < t->cfg.batch_tasks ? most : t->cfg.batch_tasks;
-    t->work.join = t->cfg.fuse_quota && most > 1 ? most : 1;
+    t->work.join = t->join = t->cfg.fuse_quota && most > 1 ? most : 1;
     uint32_t parts = (uint32_t)((t->info.rows - 1) / t->cfg.task_rows + 1);
     t->spare = t->n < parts ? t->n : parts;
 }
@@ -257,10 +258,8 @@ static crew_status take_memory(crew_trainer *t, struct crew_error *err)
     t->worker = crew_zalloc(t->n * sizeof *t->worker);
     t->reduce = crew_reduce_create(t->net->n_params, (uint32_t)tasks, crew_trainer_holes(t),
                                    t->threads);
-    t->sampler = crew_sampler_create((uint32_t)t->info.rows, t->cfg.task_rows, t->cfg.seed);
     if (!t->params || (t->cfg.best && !t->best) || !t->history || !t->tally || !t->task_work ||
-        !t->kept || !t->record_done || !t->record_busy || !t->worker || !t->reduce ||
-        !t->sampler)
+        !t->kept || !t->record_done || !t->record_busy || !t->worker || !t->reduce)
         return crew_fail(err, CREW_ENOMEM, "no memory for %zu parameters and %u workers",
                          t->net->n_params, t->n);
     t->net->params = t->params;
@@ -276,7 +275,7 @@ static crew_status make_optimizer(crew_trainer *t, struct crew_error *err)
     TRY(crew_optimizer_create(c->optimizer, c->momentum, t->net->n_params, &t->optimizer, err));
     if (!(t->cfg.lr > 0))
         t->cfg.lr = crew_optimizer_default_lr(t->optimizer);
-    double per_epoch = (double)crew_sampler_rounds_per_epoch(t->sampler, c->batch_tasks);
+    double per_epoch = (double)crew_rows_rounds_per_epoch(t);
     double by_rounds = (double)c->rounds / per_epoch, epochs = (double)c->epochs;
     if (c->rounds && (!c->epochs || by_rounds < epochs))
         epochs = by_rounds;
@@ -307,11 +306,11 @@ static crew_status build(crew_trainer *t, const struct crew_config *cfg,
         TRY(crew_trainer_check_memory(t, err));
     }
     TRY(crew_settle_workers(t, err));
+    TRY(crew_rows_create(t, err));
     TRY(take_memory(t, err));
     t->net->ops->init(t->net->model, t->cfg.seed, t->params);
     TRY(make_optimizer(t, err));
-    uint64_t steps =
-        t->cfg.epochs * crew_sampler_rounds_per_epoch(t->sampler, t->cfg.batch_tasks);
+    uint64_t steps = t->cfg.epochs * crew_rows_rounds_per_epoch(t);
     if (!t->cfg.rounds && !(t->cfg.time_limit_s > 0) && steps < FEW_STEPS)
         crew_trainer_add_note(
             t,
@@ -322,6 +321,7 @@ static crew_status build(crew_trainer *t, const struct crew_config *cfg,
         crew_task_size_check(t);
     TRY(crew_arrange(t, err));
     TRY(crew_numa_create(t, err));
+    crew_rows_place(t);
     crew_test_in_place(t);
     if (!t->adds_in_place)
         crew_trainer_add_note(t, "this BLAS kernel adds in place with other last bits: "
@@ -342,7 +342,7 @@ crew_status crew_trainer_create(const struct crew_config *cfg, const struct crew
     t->train_loss = t->best_accuracy = (double)NAN;
     crew_status status = build(t, cfg, data, err);
     t->cfg.model = t->cfg.policy = t->cfg.cores = t->cfg.bind = t->cfg.emulate = t->cfg.times =
-        t->cfg.numa = NULL;
+        t->cfg.numa = t->cfg.shards = NULL;
     t->cfg.optimizer = t->cfg.schedule = NULL;
     t->cfg.on_nan = t->cfg.checkpoint = t->cfg.every = t->cfg.resume = NULL;
     t->cfg.executor = t->cfg.speeds = t->cfg.profile = NULL; /* borrowed until here */
@@ -373,7 +373,7 @@ void crew_trainer_destroy(crew_trainer *t)
     crew_claim_destroy(t->claim);
     crew_optimizer_destroy(t->optimizer);
     crew_reduce_destroy(t->reduce);
-    crew_sampler_destroy(t->sampler);
+    crew_rows_destroy(t);
     crew_network_destroy(t->net);
     crew_machine_destroy(t->machine);
     crew_free(t->desk);

@@ -164,7 +164,7 @@ size_t crew_state_room(const crew_trainer *t, enum crew_state_part part)
     case CREW_STATE_TRAINER:
         return COUNTS + REALS;
     case CREW_STATE_SAMPLER:
-        return crew_sampler_state_max(t->sampler);
+        return crew_rows_state_max(t);
     case CREW_STATE_OPTIMIZER:
         return CREW_OPTIMIZER_NUMBERS;
     case CREW_STATE_POLICY:
@@ -207,7 +207,7 @@ void crew_state_save(crew_trainer *t, struct crew_state *s)
     save_tally(t, p[CREW_STATE_TALLY].x);
     crew_optimizer_save(t->optimizer, p[CREW_STATE_OPTIMIZER].x);
     p[CREW_STATE_SAMPLER].n =
-        crew_sampler_save(t->sampler, p[CREW_STATE_SAMPLER].x, p[CREW_STATE_SAMPLER].room);
+        crew_rows_save(t, p[CREW_STATE_SAMPLER].x, p[CREW_STATE_SAMPLER].room);
     p[CREW_STATE_HISTORY].n = save_history(t, p[CREW_STATE_HISTORY].x);
     struct crew_state_section *y = &p[CREW_STATE_POLICY], *e = &p[CREW_STATE_EXECUTOR];
     if (y->room && l->policy->save(l->policy_self, y->x, y->room) != y->room)
@@ -224,7 +224,7 @@ crew_status crew_state_load(crew_trainer *t, enum crew_state_part part, const do
     case CREW_STATE_TRAINER:
         return load_trainer(t, x, n);
     case CREW_STATE_SAMPLER:
-        return crew_sampler_load(t->sampler, x, n);
+        return crew_rows_load(t, x, n);
     case CREW_STATE_OPTIMIZER:
         return crew_optimizer_load(t->optimizer, x, n);
     case CREW_STATE_POLICY:

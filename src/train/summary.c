@@ -38,7 +38,7 @@ bool crew_record_emit(crew_trainer *t, double loss, double lr, double seconds)
     struct crew_record r = {
         .round = t->round,
         .epoch = t->round_rows.epoch,
-        .epoch_rows = crew_sampler_epoch_rows(t->sampler),
+        .epoch_rows = crew_rows_epoch_rows(t),
         .rows = t->round_rows.rows,
         .loss = loss,
         .lr = lr,
@@ -53,6 +53,7 @@ bool crew_record_emit(crew_trainer *t, double loss, double lr, double seconds)
         .timing = t->loop.outcome.timing,
         .n_timings = t->loop.outcome.n_timings,
         .available = t->loop.outcome.available,
+        .shard = t->shard,
         .nonfinite = t->nonfinite[0] ? t->nonfinite : NULL,
         .remark = policy->remark ? policy->remark(t->loop.policy_self) : NULL,
     };

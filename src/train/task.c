@@ -2,7 +2,7 @@
  * Runs on workers.
  *
  *   desk[i]          Wi only, but for what watch.c says
- *   params, sampler  read by all; written by the coordinator between rounds
+ *   params, rows     read by all; written by the coordinator between rounds
  *   reduce           see reduce.h */
 #include "base/clock.h"
 #include "base/error.h"
@@ -20,7 +20,7 @@ static uint32_t gather(const crew_trainer *t, struct crew_desk *d, uint32_t task
 {
     uint32_t rows = 0, n;
     for (uint32_t k = 0; k < d->joined; k++, rows += n) {
-        const uint32_t *row = crew_sampler_rows(t->sampler, task + k, &n);
+        const uint32_t *row = crew_rows_of(t, task + k, &n);
         crew_task_gather(t, d, rows, row, n);
     }
     return rows;
@@ -31,7 +31,7 @@ crew_status crew_task_compute(void *self, uint32_t worker, const struct crew_tas
 {
     crew_trainer *t = self;
     struct crew_desk *d = &t->desk[worker];
-    struct crew_batch batch = {d->x, d->label, 0, 1.0f / (float)t->round_rows.rows};
+    struct crew_batch batch = {d->x, d->label, 0, crew_rows_weight(t, task->task)};
     double loss = 0;
     d->joined = task->joined > 1 ? task->joined : 1;
     if (t->cfg.task_timeout_s > 0) {

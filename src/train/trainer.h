@@ -5,7 +5,7 @@
 
 #include "base/stats.h"
 #include "data/augment.h"
-#include "data/sampler.h"
+#include "data/shards.h"
 #include "exec/loop.h"
 #include "exec/speed.h"
 #include "machine/claim.h"
@@ -14,6 +14,7 @@
 #include "train/numa.h"
 #include "train/optimizer.h"
 #include "train/reduce.h"
+#include "train/rows.h"
 #include "train/schedule.h"
 #include <crew/crew.h>
 #include <stdatomic.h>
@@ -70,12 +71,16 @@ struct crew_trainer {
     bool blas_borrowed;
     crew_pool *pool;
     crew_network *net;
-    crew_sampler *sampler;
+    crew_sampler *sampler; /* this or shards; see rows.c */
+    crew_shards *shards;
+    uint32_t *shard;       /* [n] of each worker, or NULL */
+    uint64_t *shard_floor; /* [shards], or NULL */
     crew_reduce *reduce;
     crew_optimizer *optimizer;
     struct crew_schedule schedule;
     struct crew_loop loop;
     struct crew_work work;
+    uint32_t join;      /* most tasks that work.join may be */
     bool adds_in_place; /* with the same bits as adding afterwards: tested in settle.c */
 
     float *params;            /* [n_params] */
