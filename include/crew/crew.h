@@ -98,8 +98,8 @@ struct crew_config {
     const char *speeds;    /**< of "sim": "4*1ms 12*exp(1ms,2ms)"; NULL: none */
     bool replay_wrap;      /**< a recording in speeds that runs out starts again, else it ends the run */
     /** FILE of crew_trainer_save_profile(): times the policy starts from, each worth 50 tasks at most, so
-     *  that new ones soon outvote it. What does not fit this
-     *  task and these workers is left, and a note says so; CREW_EINPUT, CREW_EFORMAT: the file itself. NULL: none */
+     *  that new ones soon outvote it. What does not fit this task and these workers is left, and a note says
+     *  so; CREW_EINPUT, CREW_EFORMAT: the file itself. NULL: none */
     const char *profile;
     bool profile_strict;   /**< a profile of which nothing fits: CREW_EINVAL instead of a note */
     /** Folder of checkpoints, made when missing, one run at a time; NULL: none. One is written when a trainer is
@@ -115,9 +115,9 @@ struct crew_config {
     /** "auto": go on from the newest valid one of `checkpoint`, afresh when there is none; "none": afresh,
      *  refused where there are some; else a file or a folder to go on from. Model, data, seed,
      *  B, task size, augment, shards (their sizes too) and optimizer must be those it was made with
-     *  (CREW_EINVAL); policy, workers, executor and limits may be others. The limits count from the start of the first run. The bits are those
-     *  of a run that was never interrupted, unless results are dropped. Notes name the file, damaged ones
-     *  before it, what is another than it was, and say so when nothing is left to train.
+     *  (CREW_EINVAL); policy, workers, executor and limits may be others. The limits count from the start of
+     *  the first run. The bits are those of a run that was never interrupted, unless results are dropped. Notes
+     *  name the file, damaged ones before it, what is another than it was, and say when nothing is left to do.
      *  CREW_EFORMAT, CREW_EINPUT: no valid checkpoint; CREW_EINPUT also: the newest cannot be opened now
      *  (an older one is not taken then); CREW_EOUTPUT: the folder. */
     const char *resume;
@@ -150,9 +150,9 @@ struct crew_config {
     /** Training rows in shards: "node": each NUMA node, or "worker": each worker, owns a contiguous part of them,
      *  as many as its share of the workers, and its tasks read no others; "off". The gradient is that of all rows,
      *  on average: a shard counts by its share of the data, however many of its rows a round reads. Each
-     *  gets a task in every round, so B is at least their number (CREW_EINVAL), and the policy must plan. The weights
-     *  depend on the allocation: same bits only where that is the same. An epoch is over when as many rows
-     *  were read as there are. With "node" rows are moved to their nodes, where the library owns them;
+     *  gets a task in every round, so B is at least their number (CREW_EINVAL), and the policy must plan. The
+     *  weights depend on the allocation: same bits only where that is the same. An epoch is over when as many
+     *  rows were read as there are. With "node" rows are moved to their nodes, where the library owns them;
      *  where the system refuses, a note says so. */
     const char *shards;
 };
@@ -236,8 +236,8 @@ CREW_CHECKED CREW_API crew_status crew_trainer_create(const struct crew_config *
 
 /** Train until epochs, rounds or the time limit are reached or a stop is requested. The calling thread
  *  sleeps meanwhile. The time limit ends the round in flight, which does not count; in virtual time the
- *  round that passes it is the last one, and counts. CREW_OK also after a stop: see the summary. Called again it goes on for as long
- *  again, its schedule from the start. CREW_ESTATE: called from a callback.
+ *  round that passes it is the last one, and counts. CREW_OK also after a stop: see the summary. Called again
+ *  it goes on for as long again, its schedule from the start. CREW_ESTATE: called from a callback.
  *  CREW_ENONFINITE: parameters are those before the offending round. CREW_EINPUT: a recording in speeds has
  *  run out. */
 CREW_CHECKED CREW_API crew_status crew_trainer_run(crew_trainer *t, struct crew_error *err);

@@ -40,8 +40,9 @@ struct compare {
 static const struct crew_option own_options[] = {
     ROW(own, "policy", 'p', STRING, policy, .value = "", .argument = "NAMES",
         .help = "all, or some with their settings, as in queue,ata:width=4,alpha=2; not "
-                "given: uniform,queue,greedy,adaptive, and fixed where times are "
-                "known"),
+                "given: uniform,queue,greedy,adaptive (with shards uniform,adaptive), and "
+                "fixed where "
+                "times are known"),
     ROW(own, "repeats", 'n', U32, repeats, .min = 1, .max = CREW_COMPARISON_REPEATS,
         .value = "3", .argument = "N", .help = "runs of every policy, in turn"),
     ROW(own, "against", 0, STRING, against, .argument = "NAME",

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char DEFAULT_POLICIES[] = "uniform,queue,greedy,adaptive,fixed";
+/* Shards have no queue. */
+static const char DEFAULT_POLICIES[] = "uniform,queue,greedy,adaptive,fixed",
+                  SHARD_POLICIES[] = "uniform,adaptive,fixed";
 enum { LEAST_WARM_UP_ROUNDS = 3, WINDOW_MOST = 100 };
 static const double READ_S = 10; /* between two readings of the energy: its counters wrap */
 
@@ -71,7 +73,11 @@ static crew_status parse_policies(struct study *s, struct crew_error *err)
     char *every;
     TRY(crew_policy_list_all(s->cfg->policy ? s->cfg->policy : "", &every, err));
     s->fixed_is_optional = every || !s->cfg->policy;
-    const char *text = every ? every : s->cfg->policy ? s->cfg->policy : DEFAULT_POLICIES;
+    bool shards = s->cfg->train.shards && strcmp(s->cfg->train.shards, "off");
+    const char *usual = shards ? SHARD_POLICIES : DEFAULT_POLICIES, *text = every ? every
+                                                                            : s->cfg->policy
+                                                                                ? s->cfg->policy
+                                                                                : usual;
     crew_status status = crew_policy_list_parse(text, &s->list, err);
     crew_free(every);
     return status;

@@ -18,7 +18,8 @@ struct crew_comparison_config {
     struct crew_config train;     /* its policy and callbacks are not used */
     const struct crew_data *data; /* borrowed */
     /* "uniform,ata:width=2"; "all", also with others; or NULL: uniform, queue, greedy,
-     * adaptive. The last two have fixed, too, where the times of all workers are known. */
+     * adaptive, without those that are open where there are shards. The last two have fixed,
+     * too, where the times of all workers are known. */
     const char *policy;
     const char *against; /* one of them, "best": the least median time; NULL: the first */
     /* Of all policies in turn, each time another one first. In virtual time, where nothing else
