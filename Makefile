@@ -5,6 +5,7 @@
 # make deps       install what is missing           make V=1             show the commands
 # make paper      the ATA paper's figures, simulated
 # make adaptive   what the policy adaptive is to reach, simulated; make cohort: the policy cohort
+# make corunner   adaptive on real threads, while a busy process comes and goes
 # make fuzz       hostile files, FUZZ_S=60 seconds a reader, by clang's libFuzzer
 # make kill9      runs that are killed KILLS=200 times and gone on with
 # make hotplug    CPUs that go offline and return during a run, in a guest
@@ -44,7 +45,7 @@ TESTS := $(sort $(basename $(notdir $(wildcard tests/unit_*.c tests/prop_*.c tes
 CLIS  := $(sort $(basename $(notdir $(wildcard tests/cli_*.sh))))
 BENCH := $(sort $(basename $(notdir $(wildcard bench/bench_*.c))))
 
-.PHONY: all demo help test deps testdeps layers bench paper adaptive cohort fuzz fuzz_build kill9 soak install clean $(TESTS) $(CLIS) $(BENCH)
+.PHONY: all demo help test deps testdeps layers bench paper adaptive cohort corunner fuzz fuzz_build kill9 soak install clean $(TESTS) $(CLIS) $(BENCH)
 .SECONDARY:
 
 all: $O/crew $O/libcrew.so.$(SOVERSION)
@@ -139,7 +140,7 @@ bench: $(BENCH:%=$O/bench/%)
 paper: all
 	python3 -B bench/paper.py $O/crew
 
-adaptive cohort: all
+adaptive cohort corunner: all
 	python3 -B bench/$@.py $O/crew
 
 layers:
