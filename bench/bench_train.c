@@ -1,9 +1,10 @@
 /* Training against its own matrix products: the sgemm calls that the gradients of ROUNDS rounds
  * consist of, bare, warm, with beta = 0, in the layout that is faster; one worker. Then two
  * workers against one, and their tasks of a round as one minibatch each. */
+#include "machine/pool.h"
 #include "shapes.h"
 
-enum { ROUND_ROWS = TASKS * TASK_ROWS, MEASURED = 6 };
+enum { ROUND_ROWS = TASKS * TASK_ROWS, ONE = 3, MEASURED = 7 };
 
 struct products {
     int rows, layers, width[4]; /* rows: of a task */
@@ -64,6 +65,45 @@ static struct products *products(bool by_output, int rows, int layers, const int
     return p;
 }
 
+/* The same by two threads that are bound as crew's workers are: what two cores are worth here.
+ */
+struct two_threads {
+    crew_pool *pool;
+    struct products *p[2];
+};
+
+static void half_of_them(void *self, uint32_t worker)
+{
+    const struct two_threads *two = self;
+    struct products *p = two->p[worker];
+    for (int i = 0; i < ROUNDS * ROUND_ROWS / p->rows / 2; i++)
+        one_task(p);
+}
+
+static void both_halves(void *self, uint32_t worker)
+{
+    (void)worker;
+    crew_pool_all(((struct two_threads *)self)->pool, half_of_them, self);
+}
+
+static void run_on_two(void *self)
+{
+    crew_pool_call(((struct two_threads *)self)->pool, both_halves, self);
+}
+
+static crew_pool *two_cores(crew_machine **machine)
+{
+    struct crew_error err;
+    struct crew_pool_config cfg = {.n = 2};
+    crew_pool *pool;
+    if (crew_machine_create(NULL, machine, &err) != CREW_OK)
+        exit(1);
+    cfg.machine = *machine;
+    if (crew_pool_create(&cfg, &pool, &err) != CREW_OK)
+        exit(1);
+    return pool;
+}
+
 static double operations(int layers, const int *width)
 {
     double sum = 0;
@@ -78,8 +118,8 @@ static double operations(int layers, const int *width)
         .recipe = RECIPE                                                                \
     }
 
-static void compare(const struct bench_report *report, const char *model, int task_rows,
-                    int layers, const int *width, const crew_dataset *rows)
+static void compare(const struct bench_report *report, crew_pool *pool, const char *model,
+                    int task_rows, int layers, const int *width, const crew_dataset *rows)
 {
     struct recipe one = {model, "queue", 1, rows, (uint32_t)task_rows, false}, two = one,
                   learned = one, fused;
@@ -87,12 +127,16 @@ static void compare(const struct bench_report *report, const char *model, int ta
     learned.policy = "adaptive";
     fused = learned;
     fused.fuse = true;
+    struct two_threads on_two = {
+        pool,
+        {products(false, task_rows, layers, width), products(false, task_rows, layers, width)}};
     struct bench b[] = {{.name = "bare sgemm, weights [in][out]",
                          .run = run_products,
                          .self = products(false, task_rows, layers, width)},
                         {.name = "bare sgemm, weights [out][in]",
                          .run = run_products,
                          .self = products(true, task_rows, layers, width)},
+                        {.name = "bare sgemm, 2 threads", .run = run_on_two, .self = &on_two},
                         CREW("crew, 1 worker", &one),
                         CREW("crew, 2 workers, queue", &two),
                         CREW("crew, 2 workers, adaptive", &learned),
@@ -108,9 +152,11 @@ static void compare(const struct bench_report *report, const char *model, int ta
         bench_row(report, name, &b[i], &best);
     printf("  the better sgemm: %.1f GF/s; crew, 1 worker: %.0f rows/s\n",
            1e-9 * operations(layers, width) / bench_quantile(&best, 0.5),
-           ROUNDS * ROUND_ROWS / bench_quantile(&b[2], 0.5));
-    for (int i = 3; i < MEASURED; i++) {
-        double low, high, ratio = bench_ratio(&b[2], &b[i], &low, &high);
+           ROUNDS * ROUND_ROWS / bench_quantile(&b[ONE], 0.5));
+    double low, high, ratio = bench_ratio(&b[0], &b[2], &low, &high);
+    printf("  %s: %.3f times 1 thread (%.3f .. %.3f)\n", b[2].name, ratio, low, high);
+    for (int i = ONE + 1; i < MEASURED; i++) {
+        ratio = bench_ratio(&b[ONE], &b[i], &low, &high);
         printf("  %s: %.3f times 1 worker (%.3f .. %.3f)\n", b[i].name, ratio, low, high);
     }
 }
@@ -119,13 +165,17 @@ int main(void)
 {
     const int mlp[] = {FEATURES, 512, 256, CLASSES}, softmax[] = {FEATURES, CLASSES};
     crew_dataset *rows = random_rows();
+    crew_machine *machine;
+    crew_pool *pool = two_cores(&machine);
     struct bench_report report;
     openblas_set_num_threads(1);
     bench_begin(&report, "train", "training against its matrix products");
-    compare(&report, "mlp:512,256", TASK_ROWS, 3, mlp, rows);
-    compare(&report, "mlp:512,256", 4 * TASK_ROWS, 3, mlp, rows);
-    compare(&report, "softmax", TASK_ROWS, 1, softmax, rows);
+    compare(&report, pool, "mlp:512,256", TASK_ROWS, 3, mlp, rows);
+    compare(&report, pool, "mlp:512,256", 4 * TASK_ROWS, 3, mlp, rows);
+    compare(&report, pool, "softmax", TASK_ROWS, 1, softmax, rows);
     bench_end(&report);
     crew_dataset_destroy(rows);
+    crew_pool_destroy(pool);
+    crew_machine_destroy(machine);
     return 0;
 }
