@@ -273,8 +273,11 @@ static crew_status scan(DIR *dir, const char *folder, struct crew_located *l,
     crew_status status = CREW_OK;
     if (!c)
         return crew_fail(err, CREW_ENOMEM, "not enough memory for the names in %s", folder);
-    for (struct dirent *e; status == CREW_OK && (e = readdir(dir));)
+    errno = 0;
+    for (struct dirent *e; status == CREW_OK && (e = readdir(dir)); errno = 0)
         status = note_file(c, folder, e->d_name, err);
+    if (status == CREW_OK && errno) /* what was seen may look like a whole set */
+        status = crew_fail(err, CREW_EINPUT, "cannot read %s: %s", folder, strerror(errno));
     if (status == CREW_OK)
         status = take_contents(c, folder, l, err);
     crew_free(c);

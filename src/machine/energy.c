@@ -100,12 +100,15 @@ static crew_status find_zones(crew_energy *e, const char *folder, struct crew_er
         return crew_fail(err, CREW_EINPUT, "no energy counters (%s: %s)", folder,
                          strerror(errno));
     crew_status status = CREW_OK;
-    struct dirent *entry;
-    while (status == CREW_OK && (entry = readdir(dir)))
+    errno = 0;
+    for (struct dirent *entry; status == CREW_OK && (entry = readdir(dir)); errno = 0)
         if (is_package(folder, entry->d_name))
             status = e->n < ZONES
                          ? add_zone(e, folder, entry->d_name, err)
                          : crew_fail(err, CREW_EINPUT, "more than %d energy counters", ZONES);
+    if (status == CREW_OK && errno) /* a sum without one of them would be wrong */
+        status =
+            crew_fail(err, CREW_EINPUT, "no energy counters (%s: %s)", folder, strerror(errno));
     closedir(dir);
     if (status == CREW_OK && !e->n)
         status = crew_fail(err, CREW_EINPUT, "%s names no energy counter of a package", folder);
