@@ -3,36 +3,11 @@
 #include "testing.h"
 
 #include "base/mem.h"
-#include "base/rng.h"
-#include <crew/policy.h>
+#include "policy_draws.h"
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-
-static uint64_t drawn;
-
-static double unit(void)
-{
-    return crew_rng_unit(test_seed(), CREW_STREAM_TEST, 0, drawn++);
-}
-
-static uint32_t below(uint32_t n)
-{
-    return (uint32_t)(unit() * n);
-}
-
-/* Few small whole numbers (many exact ties), all equal, about one, 24 decades, each dearer than
- * all before it. */
-static void draw_costs(double *cost, uint32_t n, uint32_t kind)
-{
-    for (uint32_t i = 0; i < n; i++)
-        cost[i] = kind == 0   ? 1.0 + below(4)
-                  : kind == 1 ? 0.1
-                  : kind == 2 ? 0.5 + unit()
-                  : kind == 3 ? pow(10, 24 * unit() - 12)
-                              : pow(1.5, i);
-}
 
 /* ---- Workers that have something already ---- */
 
@@ -241,21 +216,6 @@ static void split_groups(const struct small *s, uint64_t *quota)
     crew_minmax_split_from(s->cost, s->n, s->tasks, least, scratch, quota);
 }
 
-static void *make(const struct crew_policy_ops *ops, uint32_t n, const double *mean_s,
-                  uint32_t groups)
-{
-    const struct crew_policy_config cfg = {.struct_size = sizeof cfg,
-                                           .n = n,
-                                           .seed = test_seed(),
-                                           .mean_s = mean_s,
-                                           .groups = groups};
-    struct crew_error err;
-    void *self;
-    if (ops->create(&cfg, &self, &err) != CREW_OK)
-        fail_msg("%s", err.text);
-    return self;
-}
-
 /* The policy fixed plans so, too. */
 static void floors_cost_no_more_than_exhaustive_search_says(void **state)
 {
@@ -280,7 +240,7 @@ static void floors_cost_no_more_than_exhaustive_search_says(void **state)
             m.at_busiest != best.at_busiest)
             fail_msg("n %u, %" PRIu64 " tasks, %u groups: %g by %u instead of %g by %u", s.n,
                      s.tasks, s.groups, m.busiest, m.at_busiest, best.busiest, best.at_busiest);
-        void *self = make(fixed, s.n, s.cost, s.groups);
+        void *self = make_policy(fixed, s.n, s.cost, s.groups);
         fixed->plan(self, &rq, &p);
         fixed->destroy(self);
         assert_int_equal(crew_plan_check(&rq, &p, NULL), CREW_OK);

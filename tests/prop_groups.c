@@ -2,38 +2,10 @@
  * prop_groups draws others. */
 #include "testing.h"
 
-#include "base/rng.h"
-#include <crew/policy.h>
+#include "policy_draws.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-
-static uint64_t drawn;
-
-static double unit(void)
-{
-    return crew_rng_unit(test_seed(), CREW_STREAM_TEST, 0, drawn++);
-}
-
-static uint32_t below(uint32_t n)
-{
-    return (uint32_t)(unit() * n);
-}
-
-static void *make(const struct crew_policy_ops *ops, uint32_t n, const double *mean_s,
-                  uint32_t groups)
-{
-    const struct crew_policy_config cfg = {.struct_size = sizeof cfg,
-                                           .n = n,
-                                           .seed = test_seed(),
-                                           .mean_s = mean_s,
-                                           .groups = groups};
-    struct crew_error err;
-    void *self;
-    if (ops->create(&cfg, &self, &err) != CREW_OK)
-        fail_msg("%s", err.text);
-    return self;
-}
 
 enum { N = 40, TASKS = 200, ROUNDS = 80 };
 static const char *const planning[] = {"uniform",        "fixed",         "ata",
@@ -126,7 +98,7 @@ static void without_floors_groups_change_nothing(void **state)
             struct world grouped, plain;
             world_open(&grouped, policies[p], 0);
             plain = grouped;
-            plain.self = make(plain.ops, plain.rq.n, grouped.mean_s, 0);
+            plain.self = make_policy(plain.ops, plain.rq.n, grouped.mean_s, 0);
             plain.rq.available = grouped.rq.available = NULL;
             plain.rq.group = NULL;
             grouped.rq.group = grouped.group;
@@ -157,7 +129,7 @@ static void who_is_parked_is_tried_again_by_a_task_that_no_floor_needs(void **st
     const uint64_t floors[] = {1, 1};
     uint64_t tasks_of[4] = {0}, retried = 0;
     w = (struct world){.ops = crew_policy_find("adaptive")};
-    w.self = make(w.ops, 4, NULL, 2);
+    w.self = make_policy(w.ops, 4, NULL, 2);
     w.rq = (struct crew_plan_request){
         .tasks = 6, .n = 4, .group = w.group, .floor = w.floor, .groups = 2};
     memcpy(w.mean_s, means, sizeof means);

@@ -1,43 +1,12 @@
 /* Laws of the min-max split. SEED=7 make prop_minmax draws other instances. */
+#include "testing.h"
+
 #include "base/mem.h"
-#include "base/rng.h"
 #include "policy/minmax.h"
+#include "policy_draws.h"
 #include <float.h>
 #include <inttypes.h>
-#include <math.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <setjmp.h>
-
-#include <cmocka.h>
-
-static uint64_t seed = 1, drawn;
-
-static double unit(void)
-{
-    return crew_rng_unit(seed, CREW_STREAM_TEST, 0, drawn++);
-}
-
-static uint32_t below(uint32_t n)
-{
-    return (uint32_t)(unit() * n);
-}
-
-/* Kinds of costs: few small whole numbers (many exact ties), all equal, about one, 24 decades.
- */
-static void draw_costs(double *cost, uint32_t n, uint32_t kind)
-{
-    for (uint32_t i = 0; i < n; i++)
-        cost[i] = kind == 0   ? 1.0 + below(4)
-                  : kind == 1 ? 0.1
-                  : kind == 2 ? 0.5 + unit()
-                              : pow(10, 24 * unit() - 12);
-}
 
 struct split {
     uint32_t n;
@@ -224,7 +193,7 @@ static void any_number_of_tasks_is_split_to_the_last_one(void **state)
     for (int round = 0; round < 3000; round++) {
         struct split s = split_new(1 + below(100));
         draw_costs(s.cost, s.n, below(4));
-        uint64_t random = crew_rng_u64(seed, CREW_STREAM_TEST, 1, (uint64_t)round);
+        uint64_t random = crew_rng_u64(test_seed(), CREW_STREAM_TEST, 1, (uint64_t)round);
         uint64_t tasks = round ? random >> below(round % 2 ? 12 : 64) : UINT64_MAX;
         crew_minmax_split(s.cost, s.n, tasks, s.scratch, s.quota);
         /* Above 2^52 a double no longer tells k from k + 1: three roundings of 2^-53 each. */
@@ -360,8 +329,5 @@ int main(void)
         cmocka_unit_test(linear_means_of_the_paper_split_as_published),
         cmocka_unit_test(splitting_again_gives_the_same_split),
     };
-    if (getenv("SEED"))
-        seed = strtoull(getenv("SEED"), NULL, 10);
-    print_message("SEED=%" PRIu64 "\n", seed);
     return cmocka_run_group_tests_name("prop_minmax", tests, NULL, NULL);
 }

@@ -116,20 +116,15 @@ static void destroy(void *self)
 static crew_status create(const struct crew_policy_config *cfg, void **self,
                           struct crew_error *err)
 {
-    *self = NULL;
     struct crew_adaptive_settings set;
-    crew_option_defaults(settings_table, &set);
-    TRY(crew_option_settings(settings_table, cfg->settings, "policy adaptive", &set, err));
-    struct crew_adaptive *a = crew_zalloc(sizeof *a);
-    if (!a)
-        return crew_fail(err, CREW_ENOMEM, "not enough memory for policy adaptive");
-    crew_status status = crew_adaptive_open(a, cfg, &set, err);
+    TRY(crew_policy_begin(cfg, "adaptive", settings_table, &set, sizeof(struct crew_adaptive),
+                          self, err));
+    crew_status status = crew_adaptive_open(*self, cfg, &set, err);
     if (status != CREW_OK) {
-        destroy(a);
-        return status;
+        destroy(*self);
+        *self = NULL;
     }
-    *self = a;
-    return CREW_OK;
+    return status;
 }
 
 /* ---- The split ---- */

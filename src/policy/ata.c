@@ -113,15 +113,11 @@ static void start_from(struct ata *a, const struct crew_policy_config *cfg)
 
 static crew_status create(const struct crew_policy_config *cfg, void **self,
                           struct crew_error *err, const struct crew_option *table,
-                          const char *what)
+                          const char *name)
 {
-    *self = NULL;
     struct settings set = {0};
-    crew_option_defaults(table, &set);
-    TRY(crew_option_settings(table, cfg->settings, what, &set, err));
-    struct ata *a = crew_zalloc(sizeof *a);
-    if (!a)
-        return crew_fail(err, CREW_ENOMEM, "not enough memory for %s", what);
+    TRY(crew_policy_begin(cfg, name, table, &set, sizeof(struct ata), self, err));
+    struct ata *a = *self;
     a->seed = cfg->seed;
     a->set = set;
     size_t even = crew_round_up(cfg->n, 2);
@@ -139,23 +135,23 @@ static crew_status create(const struct crew_policy_config *cfg, void **self,
         goto fail;
     }
     start_from(a, cfg);
-    *self = a;
     return CREW_OK;
 fail:
     destroy(a);
+    *self = NULL;
     return status;
 }
 
 static crew_status create_ata(const struct crew_policy_config *cfg, void **self,
                               struct crew_error *err)
 {
-    return create(cfg, self, err, ata_settings, "policy ata");
+    return create(cfg, self, err, ata_settings, "ata");
 }
 
 static crew_status create_empirical(const struct crew_policy_config *cfg, void **self,
                                     struct crew_error *err)
 {
-    return create(cfg, self, err, empirical_settings, "policy ata-empirical");
+    return create(cfg, self, err, empirical_settings, "ata-empirical");
 }
 
 /* alpha as given, else twice the largest mean, known or seen: the paper's own choice, there

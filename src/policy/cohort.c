@@ -90,21 +90,17 @@ static crew_status open_all(struct cohort *c, const struct crew_policy_config *c
 static crew_status create(const struct crew_policy_config *cfg, void **self,
                           struct crew_error *err)
 {
+    struct settings set;
     *self = NULL;
     TRY(crew_policy_check_groups(cfg, "cohort", err));
-    struct settings set;
-    crew_option_defaults(settings_table, &set);
-    TRY(crew_option_settings(settings_table, cfg->settings, "policy cohort", &set, err));
-    struct cohort *c = crew_zalloc(sizeof *c);
-    if (!c)
-        return crew_fail(err, CREW_ENOMEM, "not enough memory for policy cohort");
-    crew_status status = open_all(c, cfg, &set, err);
+    TRY(crew_policy_begin(cfg, "cohort", settings_table, &set, sizeof(struct cohort), self,
+                          err));
+    crew_status status = open_all(*self, cfg, &set, err);
     if (status != CREW_OK) {
-        destroy(c);
-        return status;
+        destroy(*self);
+        *self = NULL;
     }
-    *self = c;
-    return CREW_OK;
+    return status;
 }
 
 /* ---- The decision ---- */

@@ -1,5 +1,7 @@
 #include "base/error.h"
+#include "base/mem.h"
 #include "policy/policies.h"
+#include <stdio.h>
 #include <string.h>
 
 static const struct crew_policy_ops *const policies[] = {
@@ -22,6 +24,20 @@ const struct crew_policy_ops *crew_policy_find(const char *name)
         if (strlen(policies[i]->name) == n && memcmp(policies[i]->name, name, n) == 0)
             return policies[i];
     return NULL;
+}
+
+crew_status crew_policy_begin(const struct crew_policy_config *cfg, const char *name,
+                              const struct crew_option *table, void *set, size_t bytes,
+                              void **self, struct crew_error *err)
+{
+    char what[64];
+    *self = NULL;
+    snprintf(what, sizeof what, "policy %s", name);
+    if (set)
+        crew_option_defaults(table, set);
+    TRY(crew_option_settings(table, cfg->settings, what, set, err));
+    *self = crew_zalloc(bytes);
+    return *self ? CREW_OK : crew_fail(err, CREW_ENOMEM, "not enough memory for %s", what);
 }
 
 crew_status crew_policy_check_groups(const struct crew_policy_config *cfg, const char *name,

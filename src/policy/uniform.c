@@ -23,18 +23,15 @@ static void destroy(void *self)
 static crew_status create(const struct crew_policy_config *cfg, void **self,
                           struct crew_error *err)
 {
-    *self = NULL;
-    TRY(crew_option_settings(crew_policy_no_settings, cfg->settings, "policy uniform", NULL,
-                             err));
-    struct uniform *u = crew_zalloc(sizeof *u);
-    if (!u)
-        return crew_fail(err, CREW_ENOMEM, "not enough memory for policy uniform");
+    TRY(crew_policy_begin(cfg, "uniform", crew_policy_no_settings, NULL, sizeof(struct uniform),
+                          self, err));
+    struct uniform *u = *self;
     u->seed = cfg->seed;
     crew_status status = crew_share_open(&u->share, cfg->n, err);
-    if (status == CREW_OK)
-        *self = u;
-    else
+    if (status != CREW_OK) {
         destroy(u);
+        *self = NULL;
+    }
     return status;
 }
 
